@@ -1,7 +1,7 @@
 """Ids of what is there, by the names that parameters of paths and fields of bodies have."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -45,19 +45,26 @@ COLUMNS = dict.fromkeys(("person_id", "head_id", "child_id"), "person_id")
 MOST = 20
 
 
+Found = Mapping[str, Sequence[Any]]
+
+
+def ids_in(database: Database) -> Found:
+    """The ids of what is there, by the names that they have."""
+    tables = SQLModel.metadata.tables
+    names = {f"{name}_id": name for name in tables} | TABLES
+    with database.reading() as db:
+        found = {
+            name: [_shown(each) for each in db.execute(_ids(tables[table], name)).scalars()]
+            for name, table in names.items()
+            if COLUMNS.get(name, "id") in tables[table].c
+        }
+    return found | {"standard_id": ["vn-2022"], "campaign": [str(local_today().year)]}
+
+
 class RealIds:
     """Each in its turn, for a name; none where nothing of the kind is there."""
 
-    def __init__(self, database: Database) -> None:
-        tables = SQLModel.metadata.tables
-        names = {f"{name}_id": name for name in tables} | TABLES
-        with database.reading() as db:
-            found = {
-                name: [_shown(each) for each in db.execute(_ids(tables[table], name)).scalars()]
-                for name, table in names.items()
-                if COLUMNS.get(name, "id") in tables[table].c
-            }
-        found |= {"standard_id": ["vn-2022"], "campaign": [str(local_today().year)]}
+    def __init__(self, found: Found) -> None:
         self.kinds = {name for name, ids in found.items() if ids}
         self._next: dict[str, Iterator[Any]] = {n: cycle(found[n]) for n in self.kinds}
 

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -31,7 +32,7 @@ from app.api.http import contract
 from app.api.http.problems import MEDIA_TYPE
 from app.api.http.routers import routers_of
 from app.api.http.routing import Route, routes_of
-from app.api.http.server import Server, serve_with, serving
+from app.api.http.server import Server, serve_with
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -43,7 +44,7 @@ from tests.helpers.branch_world import BranchWorld, live_on
 from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory
 from tests.helpers.engines import share_compiled
-from tests.helpers.real_ids import RealIds
+from tests.helpers.real_ids import Found, RealIds, ids_in
 from tests.helpers.soak import SEED, TIMES, longer
 
 ROOT = Path(__file__).parents[2]
@@ -123,9 +124,9 @@ class Caller:
     the body or in both.
     """
 
-    def __init__(self, app: FastAPI, template: str) -> None:
+    def __init__(self, app: FastAPI, template: str, found: Found) -> None:
         self.app, self.template = app, template
-        self.real_ids = RealIds(serving(app).database)
+        self.real_ids = RealIds(found)
         self.answered: set[int | None] = set()
         self.where = cycle([(), ("path",), ("path", "body")])
         self.role = ROLES[0]
@@ -234,6 +235,13 @@ def lived_in(clones: Clones, shared_app: FastAPI, shared_server: Server) -> Iter
         yield Clones(Path(name), None, live)
 
 
+@pytest.fixture(scope="module")
+def found(lived_in: Clones) -> Found:
+    """The same in every copy."""
+    with lived_in.clone() as url, closing(Database(make_settings(url))) as database:
+        return ids_in(database)
+
+
 class TestEveryOperation:
     def test_of_the_contract_is_asked(self, app: FastAPI) -> None:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]
@@ -253,17 +261,17 @@ class TestEveryOperation:
 
     @pytest.mark.drawn
     @pytest.mark.parametrize("operation", OPERATIONS)
-    def test_does_what_the_contract_says(self, app: FastAPI, operation: str) -> None:
-        assert fuzzed(app, operation) == []
+    def test_does_what_the_contract_says(self, app: FastAPI, found: Found, operation: str) -> None:
+        assert fuzzed(app, operation, found) == []
 
 
-def fuzzed(app: FastAPI, operation: str) -> list[str]:
-    """What an operation does that the contract does not say, asked by every role."""
+def fuzzed(app: FastAPI, operation: str, found: Found) -> list[str]:
+    """What an operation does that the contract does not say, asked by every role; `found` is there."""
     left_out = LEFT_OUT | LEFT_OUT_OF.get(operation, set())
     document = part_of(app.openapi(), operation)
     schema = schemathesis.openapi.from_dict(document, config=settings(left_out))
     [path] = document["paths"]
-    schema.app = caller = Caller(app, path)
+    schema.app = caller = Caller(app, path, found)
     failures = []
     asked = 0
     for event in engine.from_schema(schema.include(operation_id=operation)).execute():

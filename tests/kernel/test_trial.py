@@ -29,6 +29,7 @@ from tests.helpers.answers import pointed, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import Clones
+from tests.helpers.real_ids import ids_in
 from tests.http.test_contract import fuzzed
 from tests.kernel.test_key_rotation import NEW, OLD, opened_with
 
@@ -148,7 +149,7 @@ class TestTheContract:
 
     @pytest.mark.parametrize("operation", OPERATIONS)
     def test_is_kept(self, trial: Trial, operation: str) -> None:
-        assert fuzzed(trial.app, operation) == []
+        assert fuzzed(trial.app, operation, ids_in(trial.database)) == []
 
 
 class TestARow:
