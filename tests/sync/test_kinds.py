@@ -1,5 +1,6 @@
 """A head's day without a network: each kind of operation does what the API's own operation does."""
 
+from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from app.clock import local_today
 from app.db import Database
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api
+from tests.helpers.meetings import at, made, sessions
 from tests.helpers.operations import edit, known, operation, push, verdicts
 from tests.sync.test_former_holders import INBOX, entries, lose, received
 
@@ -139,3 +141,43 @@ class TestHouseholds:
         assert done.status_code == 200, done.text
         [visit] = officer.get(f"/v1/households/{household['id']}/visits").json()["items"]
         assert (visit["note"], visit["account_id"]) == ("Cần sửa mái", entry["account_id"])
+
+
+class TestMeetings:
+    def test_a_meeting_that_was_planned_and_held_offline(self, head: Api, someone: Json) -> None:
+        event = operation("event.create", str(uuid4()), {"title": "Họp", "kind": "meeting"})
+        held = operation(
+            "session.create",
+            str(uuid4()),
+            {"event_id": event["id"], "starts_at": at(0, 8), "ends_at": at(0, 10)},
+            depends_on=[event["op_id"]],
+        )
+        came = operation(
+            "capture.add",
+            str(uuid4()),
+            {"session_id": held["id"], "kind": "roster", "member_id": someone["id"]},
+            depends_on=[held["op_id"]],
+        )
+        answers = push(head, came, held, event)
+        assert [each["verdict"] for each in answers] == ["applied"] * 3, answers
+        counts = head.get(f"/v1/sessions/{held['id']}/attendance").json()
+        assert counts["distinct_people"] == 1
+
+    def test_two_who_change_an_event(self, head: Api, officer: Api) -> None:
+        event = made(head)
+        done = officer.patch(f"/v1/events/{event['id']}", json={"title": "Họp chi hội"})
+        assert done.status_code == 200, done.text
+        both = edit(event, title="Họp tổ", place="Nhà văn hoá") | {"kind": "event.update"}
+        [answer] = push(head, both)
+        assert (answer["verdict"], answer["fields"]) == ("conflict", ["title"])
+        now = head.get(f"/v1/events/{event['id']}").json()
+        assert (now["title"], now["place"]) == ("Họp chi hội", "Nhà văn hoá")
+
+    def test_the_same_time_in_another_zone_is_no_conflict(self, head: Api, officer: Api) -> None:
+        sitting = sessions(head, made(head))[0]
+        ends = datetime.fromisoformat(sitting["ends_at"]) + timedelta(hours=1)
+        path = f"/v1/sessions/{sitting['id']}"
+        assert officer.patch(path, json={"ends_at": ends.isoformat()}).status_code == 200
+        same = ends.astimezone(timezone(timedelta(hours=7))).isoformat()
+        sent = edit(sitting, ends_at=same) | {"kind": "session.update"}
+        assert verdicts(head, sent) == ["merged"]

@@ -254,6 +254,12 @@ class SessionCreate(Input):
     online_minutes: Minutes | None = None
 
 
+class SessionNote(SessionCreate):
+    """A session of this event, sent as an operation of its own."""
+
+    event_id: UUID
+
+
 class EventCreate(Input):
     """Hosts: by default the one unit for which the caller may write events; the first of them
     places the event. Invited: by default the hosts. `is_public`: may be shared with everyone once

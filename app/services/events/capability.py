@@ -15,6 +15,7 @@ from app.services.events import (
     merging,
     notices,
     on_phones,
+    operations,
     reminders,
     scope,
 )
@@ -166,5 +167,5 @@ CAPABILITY = Capability(
     figures=figure_rows.FIGURES,
     sync=on_phones.SYNC,
     events=Without("its changes are in the change log"),
-    operations=Without("events are changed while online"),
+    operations=operations.KINDS,
 )

@@ -119,13 +119,14 @@ def compare(
     subject: Subject,
     mine: Mapping[str, Any],
 ) -> Comparison:
-    """What the phone has written (as JSON), beside the record as it is."""
+    """What the phone has written, beside the record as it is."""
     changes = _changes_since(session, subject.tracked.entity, seen)
     base = _base(session, account_id, seen, subject, changes, mine.keys())
     found = Comparison(others=_others(actor, account_id, seen, subject, changes))
     for name, value in mine.items():
-        now = to_jsonable_python(subject.row[name])
-        if value != now and base.get(name, now) != now:
+        now = subject.row[name]
+        logged = to_jsonable_python(now)
+        if value != now and base.get(name, logged) != logged:
             found.conflicts.append(name)
     return found
 

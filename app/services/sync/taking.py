@@ -198,7 +198,7 @@ def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
             return _waiting(act.task, act.task.item.id)
         if seen is None:
             raise invalid("required", "/base_rev")
-        mine = act.body.model_dump(mode="json", exclude_unset=True)
+        mine = act.body.model_dump(exclude_unset=True)
         if subject is None or _is_hidden(actor, subject, mine):
             return _apply(session, actor, act)
         found = merging.compare(session, actor, act.task.row.account_id, seen, subject, mine)

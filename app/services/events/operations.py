@@ -1,0 +1,102 @@
+"""What a phone writes about events while it is offline."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlmodel import Session
+
+from app.models.events.events import EventCreate, EventUpdate, SessionCreate, SessionNote
+from app.models.events.sessions import SessionUpdate
+from app.models.kernel.access import Right
+from app.services.events import events, sessions
+from app.services.kernel.access import Actor, Expected
+from app.services.kernel.device_clocks import Noted
+from app.services.kernel.operation_kinds import Done, OperationKind, without_parent
+
+
+def _create(
+    session: Session,
+    actor: Actor,
+    _event_id: UUID,
+    body: EventCreate,
+    _noted: Noted,
+    _expected: Expected,
+) -> Done:
+    events.create(session, actor, body)
+    return Done()
+
+
+def _update(
+    session: Session,
+    actor: Actor,
+    event_id: UUID,
+    body: EventUpdate,
+    _noted: Noted,
+    expected: Expected,
+) -> Done:
+    events.update(session, actor, event_id, body, expected)
+    return Done()
+
+
+def _create_session(
+    session: Session,
+    actor: Actor,
+    _session_id: UUID,
+    body: SessionNote,
+    _noted: Noted,
+    _expected: Expected,
+) -> Done:
+    sessions.create(session, actor, body.event_id, without_parent(SessionCreate, body))
+    return Done()
+
+
+def _update_session(
+    session: Session,
+    actor: Actor,
+    session_id: UUID,
+    body: SessionUpdate,
+    _noted: Noted,
+    expected: Expected,
+) -> Done:
+    sessions.update(session, actor, session_id, body, expected)
+    return Done()
+
+
+KINDS: Final = (
+    OperationKind(
+        name="event.create",
+        operation="create_event",
+        right=Right.events_write,
+        entity="event",
+        body=EventCreate,
+        apply=_create,
+    ),
+    OperationKind(
+        name="event.update",
+        operation="update_event",
+        right=Right.events_write,
+        entity="event",
+        body=EventUpdate,
+        apply=_update,
+        merges=True,
+    ),
+    OperationKind(
+        name="session.create",
+        operation="create_session",
+        right=Right.events_write,
+        entity="event",
+        values_of="event_session",
+        body=SessionNote,
+        apply=_create_session,
+        subject=lambda _, body: body.event_id,
+    ),
+    OperationKind(
+        name="session.update",
+        operation="update_session",
+        right=Right.events_write,
+        entity="event_session",
+        body=SessionUpdate,
+        apply=_update_session,
+        merges=True,
+    ),
+)
