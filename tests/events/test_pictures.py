@@ -1,19 +1,25 @@
 """Pictures of a session: added by who writes for a host, seen by who sees the session."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlmodel import col, select
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
 
 from app.db import Database
+from app.models.events.events import Room
 from app.models.events.pictures import SessionPicture
+from app.models.events.reminders import Reminder
 from app.models.files.files import StoredFile
 from app.models.kernel.changes import Change
-from app.services.events import pictures
+from app.services.events import pictures, reminders, rooms
+from app.services.events.scope import access_session
+from app.services.kernel.access import Actor
 from tests.files.uploads import PDF, picture, whole
 from tests.helpers.answers import Json, refused
 from tests.helpers.client import Api, writing
-from tests.helpers.meetings import acted, announced, items, made, sessions
+from tests.helpers.meetings import acted, announced, at, items, made, sessions
 
 
 def sent(api: Api) -> str:
@@ -26,6 +32,14 @@ def added(api: Api, path: str, file: str | None = None, **more: object) -> Json:
     assert answer.status_code == 201, answer.text
     found: Json = answer.json()
     return found
+
+
+# What a request deletes under the lock of its event: the table, who does it, and the address.
+DELETED: dict[str, tuple[Any, Any, str]] = {
+    "pictures": (SessionPicture, pictures, "/v1/session-pictures"),
+    "rooms": (Room, rooms, "/v1/rooms"),
+    "reminders": (Reminder, reminders, "/v1/reminders"),
+}
 
 
 def kept(database: Database) -> tuple[set[UUID], set[UUID | None]]:
@@ -211,3 +225,24 @@ class TestChanged:
         assert kept(database) == (set(), set())
         for answer in (head.delete(mine), head.get(f"{mine}/content"), head.get(link)):
             assert answer.status_code == 404
+
+    @pytest.mark.parametrize("kind", ["pictures", "rooms", "reminders"])
+    def test_by_two_at_once_the_second_finds_nothing(
+        self, head: Api, path: str, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """It is deleted while the other request waits for the lock of its event."""
+        model, service, mine = DELETED[kind]
+        bodies = {"rooms": {"name": "Nhà văn hoá"}, "reminders": {"send_at": at(6)}}
+        body = bodies.get(kind) or {"file": sent(head)}
+        answer = head.post(path.replace("pictures", kind), json=body)
+        assert answer.status_code == 201, answer.text
+        one = answer.json()["id"]
+
+        def meanwhile(session: Session, actor: Actor, session_id: UUID) -> object:
+            found = access_session(session, actor, session_id)
+            session.connection().execute(sa.delete(model).where(col(model.id) == UUID(one)))
+            return found
+
+        monkeypatch.setattr(service, "access_session", meanwhile)
+        answer = head.delete(f"{mine}/{one}")
+        assert answer.status_code == 404, answer.text

@@ -116,11 +116,10 @@ def _access(session: Session, actor: Actor, picture_id: UUID) -> SessionPicture:
         viewer(session, actor)
         raise not_found()
     access_session(session, actor, picture.session_id)
-    session.expire(picture)
-    found = session.get(SessionPicture, picture_id)
-    if found is None:  # deleted while this waited for the lock
+    held = session.get(SessionPicture, picture_id, populate_existing=True)
+    if held is None:  # deleted while this waited for the lock
         raise not_found()
-    return found
+    return held
 
 
 def content(db: Db, actor: Actor, picture_id: UUID, size: FileSize) -> Content:

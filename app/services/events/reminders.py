@@ -95,7 +95,9 @@ def delete(session: Session, actor: Actor, reminder_id: UUID) -> None:
         viewer(session, actor)
         raise not_found()
     access_session(session, actor, found.session_id)
-    reminder = session.get_one(Reminder, reminder_id, populate_existing=True, with_for_update=True)
+    reminder = session.get(Reminder, reminder_id, populate_existing=True, with_for_update=True)
+    if reminder is None:  # deleted while this waited for the lock
+        raise not_found()
     if reminder.job_id is not None:
         raise Problem("reminder_sent")
     session.delete(reminder)

@@ -103,7 +103,10 @@ def _access(session: Session, actor: Actor, room_id: UUID) -> tuple[Room, EventS
         viewer(session, actor)
         raise not_found()
     sitting, _ = access_session(session, actor, room.session_id)
-    return session.get_one(Room, room_id, populate_existing=True), sitting
+    held = session.get(Room, room_id, populate_existing=True)
+    if held is None:  # deleted while this waited for the lock
+        raise not_found()
+    return held, sitting
 
 
 def _ensure_open(sitting: EventSession) -> None:
