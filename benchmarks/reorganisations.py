@@ -138,7 +138,7 @@ class Merger:
         with self.database.reading() as db:
             row = reading.find(db, self.decider, self.draft)
             made = drafts.plan_of(db, self.decider, row)
-            self.digest = preview(db, self.decider, self.draft, made, "vi").digest
+            self.digest = preview(db, self.decider, row, made, "vi").digest
 
     def apply(self) -> None:
         body = ReorganisationApply(digest=self.digest)

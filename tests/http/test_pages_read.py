@@ -170,12 +170,21 @@ def pages(raw: Any, statement: str, parameters: Any) -> int:
 
 
 def few_guessed(database: Database, statements: list[Statement]) -> bool:
-    """PostgreSQL expects that few of the names that it reads fit: it would read all, and sort them."""
+    """PostgreSQL expects that few of the names that it reads fit, or that few bear one of them: it would
+    read all, and sort them."""
+
+    def unpinned(node: dict[str, Any]) -> bool:
+        """An index of another order may serve it, by its second column (PostgreSQL 18)."""
+        by = node.get("Index Cond", "")
+        own = "sort_key" in by and "ROW(" not in by and "province_id" not in by
+        return own or any(map(unpinned, node.get("Plans", [])))
 
     def guesses(node: dict[str, Any]) -> bool:
         below = node.get("Plans", [])
         if node["Node Type"] == "Subquery Scan" and node["Alias"] == "name":
             return bool(node["Plan Rows"] * 4 < below[0]["Plan Rows"])
+        if node["Node Type"] == "Subquery Scan" and node["Alias"] == "who":
+            return unpinned(below[0])
         return any(map(guesses, below))
 
     if not ON_POSTGRESQL:

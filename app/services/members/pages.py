@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache, partial
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -204,6 +205,12 @@ def _by_dictionary(shape: Shape) -> AnySelect:
     else:
         read = sa.select(col(name.sort_key), col(name.search_key)).where(*further)
         names = _fenced(read.order_by(col(name.sort_key)))
+    if shape.around is None:
+        # Says nothing, but pins each look-up to the national index, in whose order people stand.
+        # PostgreSQL 18 skips through the index of provinces as well, and then reads and sorts all who
+        # bear a common name (2,857 pages of 494,000 members, not 66).
+        first = sa.tuple_(names.c.sort_key, _FIRST_ID)
+        within.append(sa.tuple_(col(Member.sort_key), col(Member.id)) >= first)
     who = (
         sa.select(*COLUMNS)
         .where(col(Member.sort_key) == names.c.sort_key, *within, *_conditions(shape))
@@ -211,6 +218,9 @@ def _by_dictionary(shape: Shape) -> AnySelect:
         .limit(_LIMIT)
     )
     return _one_by_one(names, shape, who)
+
+
+_FIRST_ID: sa.ColumnElement[UUID] = sa.literal(UUID(int=0), Uuid)
 
 
 def _with_begun(*, continued: bool) -> AnySelect:
