@@ -85,8 +85,8 @@ class Day:
         try:
             connection.request(method, path, body, headers | {"authorization": f"Bearer {sent}"})
             answer = connection.getresponse()
-        except http.client.RemoteDisconnected:  # idle for longer than the server keeps it
-            connection.close()
+        except (http.client.RemoteDisconnected, BrokenPipeError):
+            connection.close()  # idle for longer than the server keeps it
             return self.send(username, method, path, body, **headers)
         content: bytes = answer.read()
         if answer.status == 401:
