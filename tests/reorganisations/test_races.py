@@ -254,6 +254,7 @@ def test_who_would_wait_too_long_is_told(
     if database.on_sqlite:
         pytest.skip("writers go one by one")
     monkeypatch.setattr(rows, "_LONGEST_WAIT", "1ms")
+    monkeypatch.setattr(rows, "_LONGEST_ASKING", 0)
     written = getattr(world, write)()
     with writing(database) as session:
         hold_for_change(session, [world.gone])
@@ -261,6 +262,27 @@ def test_who_would_wait_too_long_is_told(
         refused(answer, 409, "unit_being_reorganised")
         assert answer.headers["Retry-After"] == "5"
     assert written().is_success
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("write", ["attends", "moves_home"])
+def test_who_holds_other_rows_asks_until_it_is_over(
+    world: Crowded, database: Database, write: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.on_sqlite:
+        pytest.skip("writers go one by one")
+    written, asked = getattr(world, write)(), []
+    with writing(database) as session:
+        hold_for_change(session, [world.gone])
+
+        def pause(seconds: float) -> None:
+            asked.append(seconds)
+            if len(asked) == 2:
+                session.rollback()
+
+        monkeypatch.setattr(rows, "sleep", pause)
+        assert written().is_success
+    assert len(asked) == 2
 
 
 class TestLocksInOneOrder:

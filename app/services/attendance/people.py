@@ -25,7 +25,7 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.attendance.facts import Sitting, Values
 from app.services.kernel.access import Actor, Db
-from app.services.units.rows import hold_at_once
+from app.services.units.rows import hold_by_asking
 from app.services.units.units import valid_on
 from app.text import search_words
 
@@ -78,7 +78,7 @@ def placed(db: Db, sitting: Sitting, member_ids: Collection[UUID]) -> dict[UUID,
             col(Membership.member_id).in_(member_ids), in_spell(sitting.local_date)
         )
         stood_in = sa.select(col(Membership.branch_id)).where(of_that_day)
-        hold_at_once(db, col(Unit.id).in_(stood_in))
+        hold_by_asking(db, col(Unit.id).in_(stood_in))
     asked = {
         "member_ids": list(member_ids),
         "day": sitting.local_date,

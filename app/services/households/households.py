@@ -38,7 +38,7 @@ from app.services.kernel.access import (
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
 from app.services.units.followers import Concerned, Days, Refusals, TreeDraft, count_of
-from app.services.units.rows import hold_at_once
+from app.services.units.rows import hold_by_asking
 from app.services.units.units import area_on, valid_on
 
 MASKS = {
@@ -181,7 +181,7 @@ def hold(session: Session, household_id: UUID) -> Household | None:
     its branch."""
     household = session.get(Household, household_id, with_for_update=True)
     if household is not None:
-        hold_at_once(session, col(Unit.id) == household.branch_id)
+        hold_by_asking(session, col(Unit.id) == household.branch_id)
     return household
 
 

@@ -27,7 +27,7 @@ from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import persons
-from app.services.units.rows import hold, hold_at_once, unit_of
+from app.services.units.rows import hold, hold_by_asking, unit_of
 from app.services.units.units import closed, ensure_open
 from app.text import search_words
 
@@ -133,7 +133,7 @@ def lock(
     # While this waited for her branch, it may have handed her over to another one.
     new = {spell.branch_id for spell in life.spells} - {unit.id for unit in held}
     if new:
-        hold_at_once(session, col(Unit.id).in_(new))
+        hold_by_asking(session, col(Unit.id).in_(new))
     return life
 
 

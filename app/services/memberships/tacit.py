@@ -24,7 +24,7 @@ from app.services.kernel.due import Due
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.memberships import transfers
-from app.services.units.rows import hold_at_once, unit_of
+from app.services.units.rows import hold_by_asking, unit_of
 
 
 def approve_due(database: Database) -> int:
@@ -80,7 +80,7 @@ def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -
     transfer = session.get_one(Transfer, transfer_id)
     if transfer.due_on is None or transfer.due_on > local_today():
         return False
-    hold_at_once(session, col(Unit.id) == transfer.to_branch_id)
+    hold_by_asking(session, col(Unit.id) == transfer.to_branch_id)
     target = unit_of(session, transfer.to_branch_id)
     try:
         transfers.ensure_arrives(life, target, transfer.effective_on or local_today())

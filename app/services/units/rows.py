@@ -5,6 +5,7 @@ Nothing is checked here: who may name a unit is asked in `units`.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Final
 
 import sqlalchemy as sa
@@ -18,6 +19,9 @@ from app.models.kernel.units import Unit
 from app.services.kernel.access import Db
 
 _LONGEST_WAIT: Final = "3s"
+# Seconds.
+_LONGEST_ASKING: Final = 2.0
+_ASKS_EVERY: Final = 0.05
 _RETRY_AFTER: Final = 5
 _COLUMNS = [getattr(Unit, name) for name in Unit.model_fields]
 
@@ -93,13 +97,25 @@ def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
     return hold(session, col(Unit.id).in_(list(unit_ids)))
 
 
-def hold_at_once(session: Session, among: sa.ColumnElement[bool]) -> None:
-    """As `hold`, for who holds other rows already: waiting could be a deadlock, so nobody waits."""
+def hold_by_asking(session: Session, among: sa.ColumnElement[bool]) -> None:
+    """As `hold`, for who holds other rows already. To wait in the queue for a lock could be a deadlock, and
+    PostgreSQL might end the reorganisation for it; so it asks, holds none of them in between, and asks
+    again for as long as most reorganisations take."""
     if on_sqlite(session):
         return
-    held = sa.select(col(Unit.id)).where(among).order_by(col(Unit.id))
-    with _locked_is_409():
-        session.execute(held.with_for_update(read=True, nowait=True))
+    units = sa.select(col(Unit.id)).where(among).order_by(col(Unit.id))
+    held, connection = units.with_for_update(read=True, nowait=True), session.connection()
+    until = monotonic() + _LONGEST_ASKING
+    while True:
+        try:
+            with _locked_is_409(), connection.begin_nested():
+                connection.execute(held)
+        except Problem:
+            if monotonic() >= until:
+                raise
+            sleep(_ASKS_EVERY)
+        else:
+            return
 
 
 def hold_alone(session: Session, unit_id: int) -> Unit:
