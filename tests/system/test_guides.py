@@ -22,7 +22,7 @@ from tests.system.running import HOISO, SETTINGS, free_port, ready, until
 pytestmark = pytest.mark.timeout(900)
 # What a guide shows to be refused: the first time or the second.
 REFUSED = {
-    "mobile": {"validation_failed", "stale_revision", "start_over"},
+    "mobile": {"validation_failed", "stale_revision", "start_over", "device_revoked"},
     "integrator": {"username_taken"},
     "duplicates": set[str](),
     "files": set[str](),
