@@ -56,6 +56,8 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
         isolation_level="AUTOCOMMIT",
         pool_size=ENDPOINT_THREADS + OTHER_READERS,
         max_overflow=0,
+        # The one used last: each in use fills a cache of pages and statements of its own.
+        pool_use_lifo=True,
         pool_reset_on_return=None,
         **_COMMON,
     )
@@ -101,7 +103,6 @@ def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
     def _readable(connection: Any, _: object) -> None:
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA busy_timeout=5000")
-        connection.execute("PRAGMA cache_size=-4000")
 
     return reader, writer
 
