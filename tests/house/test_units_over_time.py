@@ -48,6 +48,8 @@ OF_ONE_TREE = {
     "list_reorganisations": "drafts that name the unit",
     # Who people are to the union today.
     "count_consents": "what is agreed to today",
+    "list_devices": "phones of today",
+    "list_sync_health": "what phones say today",
     "list_accounts": "accounts of today, in the unit that looks after them",
     "list_consent_standings": "what is agreed to today",
     # Of one session or of one person.
