@@ -90,7 +90,8 @@ class TestFacts:
             sender,
             kept.member_id,
         )
-        assert known(head, capture)["verdict"] == "applied"
+        told = known(head, capture)
+        assert (told["verdict"], told["warnings"], told["revision"]) == ("applied", [], None)
 
     def test_not_longer_than_30_days(
         self, head: Api, officer: Api, capture: Json, session_id: UUID, database: Database
@@ -156,7 +157,8 @@ class TestMoved:
         assert done.status_code == 200, done.text
         now = successor.get(f"/v1/members/{moved['id']}").json()
         assert (now["address"], now["phone"]) == ("Khu 1", moved["phone"])
-        assert known(head, sent)["verdict"] == "applied"
+        told = known(head, sent)
+        assert (told["verdict"], told["warnings"], told["revision"]) == ("applied", [], None)
 
     def test_of_fields_that_she_saw(self, head: Api, moved: Json, officer: Api) -> None:
         [answer] = push(head, edit(moved, religion="none"))

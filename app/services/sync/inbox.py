@@ -183,6 +183,9 @@ def accept(
     noted = Noted(item.occurred_at, row.sent_at, row.received_at)
     assert row.subject_id is not None  # noqa: S101  # what waits is about a record
     outcome = taking.do_for(session, author, Task(row, item, kind, noted), row.subject_id, expected)
+    if is_hers:
+        # She reads the verdict, and nothing of the unit that she has lost.
+        outcome = replace(outcome, warnings=(), revision=None)
     return _decide(session, actor, row, replace(outcome, fields=sorted(chosen)))
 
 
