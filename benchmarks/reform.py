@@ -28,6 +28,7 @@ import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
 from app import jobs as delivery
@@ -273,6 +274,8 @@ class Others:
                 record.update(session, self.reader, member_id, body, None)
         except Problem as problem:
             return problem.code
+        except OperationalError as error:
+            return type(error.orig).__name__
         return "written"
 
     def _count(self, end: str, begun: float) -> None:
