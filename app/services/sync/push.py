@@ -5,15 +5,16 @@ the same answer, on whichever phone of the account, for as long as operations ar
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from app import logs
 from app.clock import utc_now
 from app.db import Database, chunks, insert_new
 from app.errors import FieldError, Problem, field_error, not_found
@@ -33,6 +34,7 @@ from app.services.kernel.access import Actor, Db
 from app.services.kernel.changes import Origin
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.sync import taking, verdicts, waiting
+from app.services.sync.verdicts import Outcome
 from app.vault import Vault
 
 _PURPOSE = "operation"
@@ -145,9 +147,30 @@ def _of(actor: Actor) -> sa.ColumnElement[bool]:
 
 def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
     """Do an operation, and what has waited for it; False where it came before."""
+    try:
+        row = _keep(database, sender, one, _outcome_of)
+    except Exception as error:
+        # Whatever it is, the phone's queue shall not stop at it. A database that is out fails again.
+        if one.sent.item is None:
+            raise
+        logs.exception("operation_failed", error, op_id=str(one.op_id), kind=one.sent.item.kind)
+        row = _keep(database, sender, one, _failed)
+    if row is None:
+        return False
+    waiting.go_on(database, sender.actor.account_id, waiting.came_with(row))
+    return True
+
+
+def _keep(
+    database: Database,
+    sender: _Sender,
+    one: _Sent,
+    decide: Callable[[Session, _Sender, _Sent, PushedOperation], Outcome],
+) -> PushedOperation | None:
+    """Keep an operation with what becomes of it, in one transaction; None where it came before."""
     with database.writing() as session:
         if not insert_new(session, PushedOperation, [_new(database, sender, one)], returning="id"):
-            return False
+            return None
         row = session.exec(
             select(PushedOperation).where(
                 _of(sender.actor), col(PushedOperation.op_id) == one.op_id
@@ -155,16 +178,19 @@ def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
         ).one()
         origin = replace(sender.origin, source=ChangeSource.sync, source_ref=str(one.op_id))
         changes.attribute(session, origin)
-        item = one.sent.item
-        outcome = (
-            verdicts.refused(one.why_unreadable)
-            if item is None
-            else taking.outcome_of(session, sender.actor, row, item)
-        )
-        verdicts.keep(row, outcome)
+        verdicts.keep(row, decide(session, sender, one, row))
         session.flush()
-    waiting.go_on(database, sender.actor.account_id, waiting.came_with(row))
-    return True
+        return row
+
+
+def _outcome_of(session: Session, sender: _Sender, one: _Sent, row: PushedOperation) -> Outcome:
+    if one.sent.item is None:
+        return verdicts.refused(one.why_unreadable)
+    return taking.outcome_of(session, sender.actor, row, one.sent.item)
+
+
+def _failed(_: Session, __: _Sender, one: _Sent, ___: PushedOperation) -> Outcome:
+    return verdicts.failed({} if one.sent.item is None else one.sent.item.patch)
 
 
 def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from app.services.sync.verdicts import Outcome, follows_from, refused
 # How often it is compared anew, where others change the record at the same moment.
 _ATTEMPTS = 3
 _CHANGED = "stale_revision"
-_LONGEST_CHAIN = 1_000
 _OF_OPERATION = frozenset({"id", "occurred_at"})
 
 
@@ -108,20 +107,30 @@ def _predecessor(session: Session, task: Task) -> UUID | None:
         if row is None:
             return op_id
         if row.state is OperationState.held:
-            _ensure_no_circle(session, task, row)
+            _ensure_no_circle(session, task, op_id)
             return op_id
         if row.state is OperationState.refused:
             raise follows_from(row)
     return None
 
 
-def _ensure_no_circle(session: Session, task: Task, row: Any) -> None:
-    for _ in range(_LONGEST_CHAIN):
-        if row is None or row.waits_on is None:
-            return
-        if row.waits_on == task.item.op_id:
-            raise invalid("depends_in_circle", "/depends_on")
-        row = _find(session, task.row.account_id, row.waits_on)
+def _ensure_no_circle(session: Session, task: Task, op_id: UUID) -> None:
+    """422 where an operation that waits does so for this one, by way of others or at once."""
+    of_account = col(PushedOperation.account_id) == task.row.account_id
+    waits_on = col(PushedOperation.waits_on)
+    chain = (
+        sa.select(waits_on)
+        .where(of_account, col(PushedOperation.op_id) == op_id, waits_on.is_not(None))
+        .cte("chain", recursive=True)
+    )
+    chain = chain.union(
+        sa.select(waits_on)
+        .join(chain, col(PushedOperation.op_id) == chain.c.waits_on)
+        .where(of_account, waits_on.is_not(None))
+    )
+    in_circle = sa.select(sa.exists().where(chain.c.waits_on == task.item.op_id))
+    if session.execute(in_circle).scalar_one():
+        raise invalid("depends_in_circle", "/depends_on")
 
 
 def _find(session: Session, account_id: UUID, op_id: UUID) -> Any:
@@ -131,7 +140,6 @@ def _find(session: Session, account_id: UUID, op_id: UUID) -> Any:
 _STATE = sa.select(
     col(PushedOperation.state),
     col(PushedOperation.code),
-    col(PushedOperation.waits_on),
     col(PushedOperation.told),
 ).where(
     col(PushedOperation.account_id) == sa.bindparam("account_id"),

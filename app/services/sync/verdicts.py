@@ -17,6 +17,7 @@ from app.models.sync.operations import (
 )
 from app.problem_texts import LANGUAGES, Language
 
+FAILED = "operation_failed"
 _DONE = (OperationState.applied, OperationState.merged)
 
 
@@ -40,6 +41,16 @@ class Outcome:
 
 def refused(problem: Problem, subject_id: UUID | None = None) -> Outcome:
     return Outcome(state=OperationState.refused, problem=problem, subject_id=subject_id)
+
+
+def failed(patch: Mapping[str, Any]) -> Outcome:
+    """The server itself has failed at it: it is tried again, and others do not wait for it."""
+    return Outcome(
+        state=OperationState.held,
+        problem=Problem(FAILED),
+        waits_for=WaitsFor.retry,
+        patch=patch,
+    )
 
 
 def keep(row: PushedOperation, outcome: Outcome) -> None:

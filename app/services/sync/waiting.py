@@ -1,15 +1,16 @@
 """Operations that wait: those that can go on do, and none waits for ever."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from app import logs
 from app.clock import utc_now
 from app.db import Database
 from app.errors import Problem
@@ -29,6 +30,11 @@ from app.services.sync import merging, taking, verdicts
 # So long an operation waits for another one, and for an officer.
 MISSING = timedelta(days=30)
 UNDECIDED = timedelta(days=180)
+_TOO_LATE: Final[Mapping[WaitsFor | None, str]] = {
+    WaitsFor.predecessor: "predecessor_missing",
+    WaitsFor.decision: "operation_undecided",
+    WaitsFor.retry: "operation_given_up",
+}
 
 
 def origin_of(row: Any, account_id: UUID) -> Origin:
@@ -71,6 +77,23 @@ def go_on(database: Database, account_id: UUID, came: Iterable[UUID]) -> None:
 
 def again(database: Database, operation_id: UUID) -> list[UUID]:
     """Do an operation that waited; returns what others may wait for, once it waits no more."""
+    try:
+        return _again(database, operation_id)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
+        logs.exception("operation_failed", error, operation_id=str(operation_id))
+        _put_off(database, operation_id)
+        return []
+
+
+def _put_off(database: Database, operation_id: UUID) -> None:
+    with database.writing() as session:
+        row = _waiting(session, operation_id)
+        if row is not None and row.waits_for is not WaitsFor.decision:
+            verdicts.keep(row, verdicts.failed(item_of(row).patch))
+            session.flush()
+
+
+def _again(database: Database, operation_id: UUID) -> list[UUID]:
     with database.writing() as session:
         row = _waiting(session, operation_id)
         if row is None:
@@ -84,7 +107,7 @@ def again(database: Database, operation_id: UUID) -> list[UUID]:
         changes.attribute(session, origin_of(row, row.account_id))
         verdicts.keep(row, taking.outcome_of(session, actor, row, item_of(row)))
         session.flush()
-        return [] if row.state is OperationState.held else came_with(row)
+        return came_with(row)
 
 
 def _follow(session: Session, row: PushedOperation) -> None:
@@ -101,8 +124,12 @@ def _follow(session: Session, row: PushedOperation) -> None:
 
 
 def came_with(row: PushedOperation) -> list[UUID]:
-    """What others may have waited for: an operation, and the record it made."""
-    return [each for each in (row.op_id, row.record_id) if each is not None]
+    """What others may have waited for: an operation that waits no more, and the record it made."""
+    if row.state is OperationState.held:
+        return []
+    if row.state is OperationState.refused or row.record_id is None:
+        return [row.op_id]
+    return [row.op_id, row.record_id]
 
 
 def _waiting(session: Session, operation_id: UUID) -> PushedOperation | None:
@@ -126,8 +153,13 @@ _CAN_GO_ON = sa.exists().where(
 
 
 def tend(database: Database) -> int:
-    """Try again what may go on now; returns how many operations wait no more."""
-    ready = sa.or_(col(PushedOperation.waits_for) == WaitsFor.retry, _CAN_GO_ON)
+    """Try again what may go on now; returns how many operations wait no more. At what the server has
+    failed before it would fail again: `follow_up` tries it."""
+    passes = sa.and_(
+        col(PushedOperation.waits_for) == WaitsFor.retry,
+        col(PushedOperation.code) != verdicts.FAILED,
+    )
+    ready = sa.or_(passes, _CAN_GO_ON)
     with database.reading() as db:
         rows = db.execute(_OF_WAITING.where(col(PushedOperation.waits_for).is_not(None), ready))
         waiting = rows.all()
@@ -158,8 +190,6 @@ def _end(database: Database, operation_id: UUID) -> list[UUID]:
         row = _waiting(session, operation_id)
         if row is None:
             return []
-        decides = row.waits_for is WaitsFor.decision
-        problem = Problem("operation_undecided") if decides else Problem("predecessor_missing")
-        verdicts.keep(row, verdicts.refused(problem))
+        verdicts.keep(row, verdicts.refused(Problem(_TOO_LATE[row.waits_for])))
         session.flush()
         return came_with(row)
