@@ -16,6 +16,7 @@ from app.clock import local_today
 from app.db import Database
 from app.models.attendance.attendance import Attendance, Capture
 from app.models.duplicates.merges import FieldChoices, Merge
+from app.models.households.households import HouseholdPerson
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change
 from app.models.members.members import Member, MemberIdentifier, MemberUpdate
@@ -573,6 +574,28 @@ class TestWhatCameLater:
         assert done(officer.get(f"/v1/members/{kept['id']}"))["household_id"] == household["id"]
         done(undo(officer, shown))
         assert done(officer.get(f"/v1/households/{household['id']}"))["head_id"] == other["id"]
+        assert everything(database, "merge") == before
+
+    def test_who_lived_in_one_household_twice_lived_there_under_both_records(
+        self, officer: Api, kept: Json, other: Json, database: Database, unit_id: UnitIds
+    ) -> None:
+        head = admit(officer, unit_id["phuongvi-1"], full_name="Lò Thị Sương")
+        people = f"/v1/households/{home(officer, unit_id, head)['id']}/people"
+        came = {"relation": "other", "effective_on": "2024-02-01"}
+        done(officer.post(people, json=came | {"member_id": other["id"]}))
+        left = {"reason": "moved_out", "effective_on": "2025-02-01"}
+        done(officer.post(f"{people}/{other['id']}/leave", json=left))
+        back = {"member_id": kept["id"], "relation": "other", "effective_on": "2025-06-01"}
+        done(officer.post(people, json=back))
+        before = everything(database, "merge")
+        shown = made(merge(officer, kept, other))
+        with writing(database) as session:
+            stays = session.exec(select(HouseholdPerson).order_by(col(HouseholdPerson.valid_from)))
+            hers = [
+                (s.person_id, str(s.valid_from)) for s in stays if str(s.member_id) == kept["id"]
+            ]
+        assert hers == [(UUID(kept["id"]), "2024-02-01"), (UUID(kept["id"]), "2025-06-01")]
+        done(undo(officer, shown))
         assert everything(database, "merge") == before
 
     def test_two_households_at_once_stand_in_the_way(

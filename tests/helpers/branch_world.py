@@ -13,6 +13,7 @@ from app.models.base import new_id
 from app.models.imports.memory import ImportMemory
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
+from app.models.members.members import Member
 from app.models.privacy.erasures import (
     Anonymisation,
     AnonymisationPolicy,
@@ -116,16 +117,23 @@ class BranchWorld:
         )
         assert sent.status_code == 201, sent.text
         self.work()
+        born: Json = {"full_name": "Hà Thị Ba", "birth_date": "1930", "joined_on": ago(900)}
+        erased = made(self.officer.post("/v1/members", json=born | {"branch_id": self.branch}))[
+            "id"
+        ]
+        left = {"reason": "resigned", "effective_on": ago(800)}
+        made(self.officer.post(f"/v1/members/{erased}/departures", json=left))
         now = utc_now()
         with writing(self.database) as session:
             attributed(session)
+            session.get_one(Member, UUID(erased)).erased_on = local_today()
             branch = session.get_one(Unit, self.branch)
             assert branch.province_id is not None
-            for row in self._rows(branch.province_id, now):
+            for row in self._rows(UUID(erased), branch.province_id, now):
                 session.add(row)
                 session.flush()
 
-    def _rows(self, province_id: int, now: datetime) -> list[SQLModel]:
+    def _rows(self, erased_id: UUID, province_id: int, now: datetime) -> list[SQLModel]:
         somebody, today = new_id(), now.date()
         policy = AnonymisationPolicy(
             unit_id=self.branch,
@@ -147,7 +155,7 @@ class BranchWorld:
             proposed_at=now,
         )
         receipt = Erasure(
-            member_id=UUID(self.member[12:]),
+            member_id=erased_id,
             province_id=province_id,
             branch_id=self.branch,
             reason=ErasureReason.anonymisation,

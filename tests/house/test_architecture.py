@@ -240,6 +240,17 @@ class TestPointers:
         }
         assert {pointer.place for pointer in manifest().pointers} == keys | soft
 
+    def test_what_stays_lets_the_record_go(self) -> None:
+        """But for the receipt of an erasure: who was erased is merged with nobody."""
+        left = {pointer.place for pointer in manifest().pointers if pointer.merge is None}
+        refusing = {
+            (table.name, key.parent.name)
+            for table in SQLModel.metadata.tables.values()
+            for key in table.foreign_keys
+            if key.column.table.name == "member" and key.ondelete not in ("CASCADE", "SET NULL")
+        }
+        assert left & refusing == {("erasure", "member_id")}
+
     def test_what_is_repointed_can_be_brought_back(self) -> None:
         """The journal of a merge finds a row again by its id."""
         repointed = [pointer for pointer in manifest().pointers if pointer.merge is not None]

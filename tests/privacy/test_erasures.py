@@ -25,6 +25,7 @@ from app.text import search_key, sort_key
 from tests.helpers.answers import Json, refused
 from tests.helpers.captures import hold
 from tests.helpers.client import Api, as_written, writing
+from tests.helpers.tables import everything
 
 NAME, BEFORE = "Quách Thị Xuyến Oanh", "Quách Thị Khuyển Nguậy"
 PHONE, CITIZEN_ID, ID_CARD = "+84987612345", "025168998877", "132998877"
@@ -582,6 +583,19 @@ class TestRefused:
         )
         with writing(database) as session:
             assert len(session.exec(select(Erasure)).all()) == 1
+
+    def test_is_merged_with_nobody(self, her: Her, database: Database) -> None:
+        again = {"branch_id": her.branch, "full_name": "Lò Thị Mơ", "joined_on": None}
+        again |= {"birth_date": "1968"}
+        other_id = ok(her.head.post("/v1/members", json=again), 201)["id"]
+        her.leaves()
+        her.erased()
+        before = everything(database)
+        for kept, other in ((her.path[12:], other_id), (other_id, her.path[12:])):
+            merge = {"other_id": other, "reason": "Ghi hai lần"}
+            answer = her.officer.post(f"/v1/members/{kept}/merges", json=merge)
+            refused(answer, 404, "member_erased")
+        assert everything(database) == before
 
     @pytest.mark.race
     def test_at_once_is_once(self, her: Her, api: Api, database: Database) -> None:
