@@ -508,7 +508,7 @@ class TestDocuments:
         lists = [
             operation
             for *_, operation in operations(app.openapi())
-            if any(p.get("name") == "cursor" for p in operation["parameters"])
+            if {"cursor", "limit"} <= {p.get("name") for p in operation["parameters"]}
         ]
         assert len(lists) > 20
         for operation in lists:

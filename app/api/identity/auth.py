@@ -20,7 +20,7 @@ from app.api.http.routing import Router
 from app.api.http.server import address_of, server_of
 from app.db import Database
 from app.errors import Problem, invalid
-from app.models.base import line
+from app.models.base import Names, line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
 from app.services.identity import credentials, refreshing, sessions
@@ -70,7 +70,7 @@ class TokenForm(FormBody):
     scope: Annotated[str, Field(max_length=2000)] | None = None
     nonce: Nonce | None = None
     device: Annotated[str, *line(120, 0)] | None = None
-    device_id: UUID | None = None
+    device_id: Annotated[UUID, Names("device", anywhere=True)] | None = None
 
 
 class RevokeForm(FormBody):

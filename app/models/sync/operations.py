@@ -78,7 +78,7 @@ class WaitsFor(StrEnum):
     retry = "retry"
 
 
-class NextStep(StrEnum):
+class OperationNext(StrEnum):
     """What the phone does: `nothing`; `pull` the record anew; `wait`: the server goes on by itself;
     `correct`: let the user write it anew, as another operation."""
 
@@ -270,7 +270,7 @@ class OperationRead(Output):
     fields: list[str]
     warnings: list[OperationWarning]
     problem: ItemProblem | None
-    next: NextStep
+    next: OperationNext
     received_at: datetime | None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.errors import FieldError, Problem
 from app.models.sync.operations import (
-    NextStep,
+    OperationNext,
     OperationRead,
     OperationState,
     OperationVerdict,
@@ -150,17 +150,17 @@ def unkept(op_id: UUID | None, problem: Problem, language: Language) -> dict[str
         "fields": [],
         "warnings": [],
         "problem": _problem(problem, language),
-        "next": NextStep.correct,
+        "next": OperationNext.correct,
     }
 
 
-def next_step(row: Any) -> NextStep:
+def next_step(row: Any) -> OperationNext:
     """What the phone does about it."""
     if row.state is OperationState.held:
-        return NextStep.wait
+        return OperationNext.wait
     if row.state in (OperationState.merged, OperationState.conflict):
-        return NextStep.pull
+        return OperationNext.pull
     if row.state is OperationState.applied:
-        return NextStep.nothing
+        return OperationNext.nothing
     gone = row.code in ("not_found", "member_erased", "unit_lost", "forbidden")
-    return NextStep.pull if gone else NextStep.correct
+    return OperationNext.pull if gone else OperationNext.correct
