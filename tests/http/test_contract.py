@@ -82,10 +82,13 @@ NOT_THERE = {
     # Nobody of the demo has sent a file.
     *("get_file_content", "get_member_photo", "get_own_photo", "open_file_link"),
     "get_session_picture",
+    # Nobody of the demo has pushed anything.
+    *("get_operation", "get_sync_inbox_item"),
 }
 # A malformed item gets its verdict, and the rest of its batch is stored: 200.
 LEFT_OUT_OF = {
     "capture": {"negative_data_rejection"},
+    "push_operations": {"negative_data_rejection"},
     # Another version of tus is a 412, whatever else is wrong.
     "create_file": {"negative_data_rejection", "missing_required_header"},
     "append_to_file": {"negative_data_rejection", "missing_required_header"},
@@ -371,7 +374,7 @@ def declared(app: FastAPI) -> dict[tuple[str, str], Route]:
 
 # Where no policy says whom a run would anonymise; figures that are not published; a follower whose
 # position does not fit.
-REFUSES_READERS = ("/v1/privacy/leavers", "/v1/poverty-status", "/v1/changes")
+REFUSES_READERS = ("/v1/privacy/leavers", "/v1/poverty-status", "/v1/changes", "/v1/sync/changes")
 
 
 class TestErrors:
@@ -407,6 +410,8 @@ class TestErrors:
                 wanted |= {"413", "415"}
             if route.writes and contract.conflicts_of(route):
                 wanted |= {"409"}
+            if route.refuses_old_apps:
+                wanted |= {"426"}
             if route.if_match or (path in TUS and method != "options"):  # another version
                 wanted |= {"412"}
             if path.startswith(("/v1/files/", "/v1/file-links/")) or path.endswith(
@@ -502,6 +507,8 @@ class TestDocuments:
                 wanted.add("IdempotencyKey")
             if route.if_match:
                 wanted.add("IfMatch")
+            if route.refuses_old_apps:
+                wanted.add("AppVersion")
             assert names == wanted, path
 
     def test_show_that_lists_stream(self, app: FastAPI) -> None:

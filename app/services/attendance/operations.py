@@ -17,7 +17,7 @@ from app.models.kernel.access import Right
 from app.services.attendance import batch
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind, without_parent
+from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
 
 
 def _add(
@@ -27,15 +27,17 @@ def _add(
     body: CaptureNote,
     noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     item = without_parent(CaptureItem, body)
     sent = CaptureBatch.model_construct(items=[item], sent_at=noted.sent_at)
     [answer] = batch.store(session, actor, body.session_id, sent, _readable)
     if answer.problem is not None:
         raise _alone(answer.problem)
     if answer.verdict is Verdict.held:
-        return Done([FieldError("body", "/session_id", "capture_awaits_session")], waits=True)
-    return Done(
+        return OperationDone(
+            [FieldError("body", "/session_id", "capture_awaits_session")], waits=True
+        )
+    return OperationDone(
         [FieldError("body", "", "capture_flagged", {"flag": flag}) for flag in answer.flags]
     )
 

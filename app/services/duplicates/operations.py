@@ -10,7 +10,7 @@ from app.models.members.members import MemberCreate
 from app.services.duplicates import pairs
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind
 from app.services.members import checks, record
 
 
@@ -21,11 +21,11 @@ def _create(
     body: MemberCreate,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     member, is_new, found, compared = pairs.admit(session, actor, body, reject=False)
     _, doubts = record.read(session, actor, member, is_new=is_new)
     doubts = [*checks.name_doubts(body.typed_name), *doubts]
-    return Done(checks.as_errors([*doubts, *pairs.doubts(found, compared=compared)]))
+    return OperationDone(checks.as_errors([*doubts, *pairs.doubts(found, compared=compared)]))
 
 
 KINDS: Final = (

@@ -11,7 +11,7 @@ from app.models.kernel.access import Right
 from app.services.events import events, sessions
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind, without_parent
+from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
 
 
 def _create(
@@ -21,9 +21,9 @@ def _create(
     body: EventCreate,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     events.create(session, actor, body)
-    return Done()
+    return OperationDone()
 
 
 def _update(
@@ -33,9 +33,9 @@ def _update(
     body: EventUpdate,
     _noted: Noted,
     expected: Expected,
-) -> Done:
+) -> OperationDone:
     events.update(session, actor, event_id, body, expected)
-    return Done()
+    return OperationDone()
 
 
 def _create_session(
@@ -45,9 +45,9 @@ def _create_session(
     body: SessionNote,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     sessions.create(session, actor, body.event_id, without_parent(SessionCreate, body))
-    return Done()
+    return OperationDone()
 
 
 def _update_session(
@@ -57,9 +57,9 @@ def _update_session(
     body: SessionUpdate,
     _noted: Noted,
     expected: Expected,
-) -> Done:
+) -> OperationDone:
     sessions.update(session, actor, session_id, body, expected)
-    return Done()
+    return OperationDone()
 
 
 KINDS: Final = (

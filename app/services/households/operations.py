@@ -10,7 +10,7 @@ from app.models.kernel.access import Right
 from app.services.households import forming, households, resemblance
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind
 from app.services.members import checks
 
 
@@ -21,9 +21,11 @@ def _create(
     body: HouseholdCreate,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     household, _ = forming.create(session, actor, body)
-    return Done(checks.as_errors(resemblance.doubts_about(session, actor, household, body)))
+    return OperationDone(
+        checks.as_errors(resemblance.doubts_about(session, actor, household, body))
+    )
 
 
 def _update(
@@ -33,11 +35,11 @@ def _update(
     body: HouseholdUpdate,
     _noted: Noted,
     expected: Expected,
-) -> Done:
+) -> OperationDone:
     household = households.update(session, actor, household_id, body, expected)
     if "code" not in body.model_fields_set:
-        return Done()
-    return Done(checks.as_errors(resemblance.doubts_about_code(session, actor, household)))
+        return OperationDone()
+    return OperationDone(checks.as_errors(resemblance.doubts_about_code(session, actor, household)))
 
 
 KINDS: Final = (

@@ -21,7 +21,7 @@ BodyT = TypeVar("BodyT", bound=Input)
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class OperationDone:
     """What an operation has done. `warnings`: what looks wrong and is stored all the same. `waits`: it
     is kept, and takes effect once what it is about is known here."""
 
@@ -41,7 +41,7 @@ class Apply(Protocol):
         noted: Noted,
         expected: Expected,
         /,
-    ) -> Done: ...
+    ) -> OperationDone: ...
 
 
 def without_parent(schema: type[BodyT], body: BodyT) -> BodyT:

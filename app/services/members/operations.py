@@ -9,7 +9,7 @@ from app.models.kernel.access import Right
 from app.models.members.members import MemberUpdate
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind
 from app.services.members import checks, merged, record
 
 
@@ -20,9 +20,9 @@ def _update(
     body: MemberUpdate,
     _noted: Noted,
     expected: Expected,
-) -> Done:
+) -> OperationDone:
     _, doubts = record.update(session, actor, member_id, body, expected)
-    return Done(checks.as_errors(doubts))
+    return OperationDone(checks.as_errors(doubts))
 
 
 KINDS: Final = (

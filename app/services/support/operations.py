@@ -10,7 +10,7 @@ from app.models.support.support import SupportCreate, SupportNote
 from app.models.support.visits import VisitCreate, VisitNote
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import Done, OperationKind, without_parent
+from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
 from app.services.support import support, visits
 
 
@@ -21,9 +21,9 @@ def _visit(
     body: VisitNote,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     visits.create(session, actor, body.household_id, without_parent(VisitCreate, body))
-    return Done()
+    return OperationDone()
 
 
 def _propose(
@@ -33,10 +33,10 @@ def _propose(
     body: SupportNote,
     _noted: Noted,
     _expected: Expected,
-) -> Done:
+) -> OperationDone:
     given = without_parent(SupportCreate, body)
     _, _, warnings = support.propose(session, actor, body.household_id, given)
-    return Done(warnings)
+    return OperationDone(warnings)
 
 
 KINDS: Final = (

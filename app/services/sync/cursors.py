@@ -23,7 +23,7 @@ _CONTEXT = b"sync cursor 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class SnapshotWalk:
     """On the way through the rows in which the phone may differ: kind by kind, by the key.
 
     At its end the phone has all rows of `scope`, of these `kinds`, from `day` on. `again`: units that
@@ -59,7 +59,7 @@ class Cursor:
     has: Mapping[str, str]
     whole: Scope
     perhaps: Scope
-    walk: Walk | None
+    walk: SnapshotWalk | None
 
     def sealed(self, sealer: Sealer) -> str:
         walk = self.walk
@@ -115,7 +115,7 @@ def read(db: Db, actor: Actor, sealed: str, sealer: Sealer) -> Cursor:
     return cursor
 
 
-def _packed(walk: Walk) -> list[Any]:
+def _packed(walk: SnapshotWalk) -> list[Any]:
     after = walk.after
     return [
         walk.scope.packed(),
@@ -127,9 +127,9 @@ def _packed(walk: Walk) -> list[Any]:
     ]
 
 
-def _unpacked(packed: list[Any]) -> Walk:
+def _unpacked(packed: list[Any]) -> SnapshotWalk:
     scope, day, kinds, again, kind, after = packed
-    return Walk(
+    return SnapshotWalk(
         Scope.unpacked(scope),
         date.fromisoformat(day),
         kinds,

@@ -33,7 +33,7 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import Work
 from app.services.kernel.tracking import PATH
 from app.services.sync import taking, verdicts
-from app.services.sync.taking import Task
+from app.services.sync.taking import OperationTask
 from app.services.sync.waiting import item_of, origin_of
 from app.services.units.units import find_filter
 
@@ -182,7 +182,9 @@ def accept(
     changes.attribute(session, replace(origin, request_id=request.request_id))
     noted = Noted(item.occurred_at, row.sent_at, row.received_at)
     assert row.subject_id is not None  # noqa: S101  # what waits is about a record
-    outcome = taking.do_for(session, author, Task(row, item, kind, noted), row.subject_id, expected)
+    outcome = taking.do_for(
+        session, author, OperationTask(row, item, kind, noted), row.subject_id, expected
+    )
     if is_hers:
         # She reads the verdict, and nothing of the unit that she has lost.
         outcome = replace(outcome, warnings=(), revision=None)

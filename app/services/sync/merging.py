@@ -73,7 +73,7 @@ def find(session: Session, kind: OperationKind, subject_id: UUID) -> Subject | N
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SeenRecord:
     """What a phone knows of a record: the revision its user saw, and what it has written itself."""
 
     record_id: UUID
@@ -81,7 +81,7 @@ class Known:
     own: frozenset[str]
 
 
-def known(session: Session, row: PushedOperation, record_id: UUID) -> Known | None:
+def known(session: Session, row: PushedOperation, record_id: UUID) -> SeenRecord | None:
     """None where the operation says no revision, and the phone has none of an earlier one."""
     earlier = session.execute(
         sa.select(
@@ -100,11 +100,11 @@ def known(session: Session, row: PushedOperation, record_id: UUID) -> Known | No
     revision = max(filter(None, done), default=None) if row.base_rev is None else row.base_rev
     if revision is None:
         return None
-    return Known(record_id, revision, frozenset(str(each.op_id) for each in earlier))
+    return SeenRecord(record_id, revision, frozenset(str(each.op_id) for each in earlier))
 
 
 @dataclass(slots=True)
-class Comparison:
+class FieldComparison:
     """`conflicts`: the fields whose values differ from both. `others`: what else has been changed."""
 
     conflicts: list[str] = field(default_factory=list)
@@ -115,14 +115,14 @@ def compare(
     session: Session,
     actor: Actor,
     account_id: UUID,
-    seen: Known,
+    seen: SeenRecord,
     subject: Subject,
     mine: Mapping[str, Any],
-) -> Comparison:
+) -> FieldComparison:
     """What the phone has written, beside the record as it is."""
     changes = _changes_since(session, subject.tracked.entity, seen)
     base = _base(session, account_id, seen, subject, changes, mine.keys())
-    found = Comparison(others=_others(actor, account_id, seen, subject, changes))
+    found = FieldComparison(others=_others(actor, account_id, seen, subject, changes))
     for name, value in mine.items():
         now = subject.row[name]
         logged = to_jsonable_python(now)
@@ -131,7 +131,7 @@ def compare(
     return found
 
 
-def _changes_since(session: Session, entity: str, seen: Known) -> Sequence[Any]:
+def _changes_since(session: Session, entity: str, seen: SeenRecord) -> Sequence[Any]:
     return session.execute(
         sa.select(*(getattr(Change, name) for name in Change.model_fields))
         .where(
@@ -143,7 +143,7 @@ def _changes_since(session: Session, entity: str, seen: Known) -> Sequence[Any]:
     ).all()
 
 
-def _is_own(account_id: UUID, seen: Known, change: Any) -> bool:
+def _is_own(account_id: UUID, seen: SeenRecord, change: Any) -> bool:
     return (
         change.source is ChangeSource.sync
         and change.account_id == account_id
@@ -154,7 +154,7 @@ def _is_own(account_id: UUID, seen: Known, change: Any) -> bool:
 def _base(
     session: Session,
     account_id: UUID,
-    seen: Known,
+    seen: SeenRecord,
     subject: Subject,
     changes: Sequence[Any],
     names: Set[str],
@@ -187,7 +187,7 @@ def _opened(session: Session, tracked: Tracked, name: str, value: Any) -> Any:
 
 
 def _others(
-    actor: Actor, account_id: UUID, seen: Known, subject: Subject, changes: Sequence[Any]
+    actor: Actor, account_id: UUID, seen: SeenRecord, subject: Subject, changes: Sequence[Any]
 ) -> list[dict[str, Any]]:
     """Which fields were changed by somebody else, or on another phone."""
     tells_who = actor.covers(Right.changes_read, subject)

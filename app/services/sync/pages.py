@@ -8,7 +8,7 @@ import orjson
 
 from app.models.sync.pull import SyncOp
 from app.services.kernel.offers import SyncKind
-from app.services.sync.slices import Key, Place
+from app.services.sync.slices import Key, RowPlace
 
 
 class Page:
@@ -53,7 +53,7 @@ class Item:
     row: Mapping[str, Any] | None
 
 
-def kept(op: SyncOp, kind: SyncKind, place: Place, row: Mapping[str, Any]) -> Item:
+def kept(op: SyncOp, kind: SyncKind, place: RowPlace, row: Mapping[str, Any]) -> Item:
     """A row that the phone keeps."""
     said = {"revision": place.revision, "unit_id": place.unit_id, "row": row}
     return Item(kind.name, _text(op, kind, place.key, said), row)

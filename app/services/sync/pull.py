@@ -22,10 +22,10 @@ from app.services.kernel.following import Following, newest
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import SyncKind
 from app.services.sync import cursors, deltas, slices
-from app.services.sync.cursors import Cursor, Walk
+from app.services.sync.cursors import Cursor, SnapshotWalk
 from app.services.sync.pages import Page, dropped, kept
 from app.services.sync.scopes import Scope, differing, versions
-from app.services.sync.slices import Place
+from app.services.sync.slices import RowPlace
 from app.services.units.rows import find
 from app.services.units.units import find_filter
 
@@ -133,7 +133,7 @@ class _Pull:
 
     # -- the walk
 
-    def _walk(self) -> Walk | None:
+    def _walk(self) -> SnapshotWalk | None:
         """The walk that the cursor is on, or has to begin."""
         cursor, walk = self.cursor, self.cursor.walk
         today, wanted = local_today(), versions(self.kinds)
@@ -145,7 +145,7 @@ class _Pull:
         again = () if walk is None else walk.again
         if walk is not None:  # what it has come to does not hold any more
             self.cursor = replace(cursor, perhaps=cursor.perhaps | walk.scope)
-        return Walk(self.scope, today, wanted, again)
+        return SnapshotWalk(self.scope, today, wanted, again)
 
     def _walked(self, given: Cursor) -> bool:
         """Go on with the walk; whether it has come to its end."""
@@ -168,7 +168,7 @@ class _Pull:
         )
         return True
 
-    def _walked_kind(self, given: Cursor, walk: Walk, kind: SyncKind) -> bool:
+    def _walked_kind(self, given: Cursor, walk: SnapshotWalk, kind: SyncKind) -> bool:
         cursor = self.cursor
         has_kind = cursor.has.get(kind.name) == walk.kinds[kind.name]
         reaches = differing(
@@ -196,7 +196,7 @@ class _Pull:
                 return True
             walk = replace(walk, after=found[-1].key)
 
-    def _put(self, kind: SyncKind, found: Sequence[Place], given: Cursor) -> int:
+    def _put(self, kind: SyncKind, found: Sequence[RowPlace], given: Cursor) -> int:
         """Put rows on the page; how many of them had room."""
         rows = slices.read(self.db, kind, self.actor, [each.key for each in found if each.kept])
         for done, place in enumerate(found):
@@ -232,7 +232,7 @@ class _Pull:
         moved = done.moved_units(self.db)
         self.cursor = replace(cursor, seq=done.seq)
         if moved:
-            walk = Walk(self.scope, day, versions(self.kinds), tuple(moved))
+            walk = SnapshotWalk(self.scope, day, versions(self.kinds), tuple(moved))
             self.cursor = replace(self.cursor, walk=walk)
             return False
         if is_all and done is batch:

@@ -22,7 +22,7 @@ _LEVELS: Final = ("branch_id", "commune_id", "district_id", "province_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RowPlace:
     """A row of a kind by its key: the closest unit it stands in, and whether the actor keeps it."""
 
     key: Key
@@ -65,7 +65,7 @@ def keys_after(
     after: Key | None,
     *,
     kept_only: bool,
-) -> list[Place]:
+) -> list[RowPlace]:
     """The next rows of a kind by their keys: those in some units, and those that have turned since a
     day, in the units of `turned`. `kept_only`: without those that the actor does not keep."""
     found = [within(kind.place, reaches)]
@@ -100,7 +100,7 @@ def _turned(kind: SyncKind, since: date, day: date) -> sa.ColumnElement[bool]:
 
 def places(
     db: Connection, kind: SyncKind, actor: Actor, day: date, keys: Iterable[Key]
-) -> dict[Key, Place]:
+) -> dict[Key, RowPlace]:
     """Those of these keys that there are."""
     statement = _places(kind, actor, day)
     return {
@@ -128,8 +128,8 @@ def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
     )
 
 
-def _place(row: Any) -> Place:
-    return Place(
+def _place(row: Any) -> RowPlace:
+    return RowPlace(
         row.id, row.revision, row.unit_id, row.created_at, bool(row.kept), bool(row.exists)
     )
 

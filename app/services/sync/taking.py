@@ -22,9 +22,9 @@ from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen
-from app.services.kernel.operation_kinds import Done, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind
 from app.services.sync import former, merging
-from app.services.sync.merging import Comparison, Subject
+from app.services.sync.merging import FieldComparison, Subject
 from app.services.sync.verdicts import Outcome, follows_from, refused
 
 # How often it is compared anew, where others change the record at the same moment.
@@ -34,7 +34,7 @@ _OF_OPERATION = frozenset({"id", "occurred_at"})
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class OperationTask:
     """An operation, whoever does it."""
 
     row: PushedOperation
@@ -48,7 +48,7 @@ def outcome_of(
 ) -> Outcome:
     """Do an operation, or say why it is not done; of what is refused nothing is left."""
     noted = Noted(item.occurred_at, row.sent_at, row.received_at)
-    task = Task(row, item, manifest().operations[item.kind], noted)
+    task = OperationTask(row, item, manifest().operations[item.kind], noted)
     try:
         body = body_of(task.kind, item, item.patch)
         missing = _predecessor(session, task)
@@ -65,7 +65,7 @@ def _of_clock(noted: Noted) -> Iterator[FieldError]:
         yield FieldError("body", "/occurred_at", "clock_put_right")
 
 
-def _not_done(task: Task, problem: Problem) -> Outcome:
+def _not_done(task: OperationTask, problem: Problem) -> Outcome:
     """What passes is tried again by itself; all else is for good."""
     if "retry_after" not in problem.params and problem.code != _CHANGED:
         return refused(problem)
@@ -98,7 +98,7 @@ def body_of(kind: OperationKind, item: OperationItem, patch: Mapping[str, Any]) 
 # -- what has to come first
 
 
-def _predecessor(session: Session, task: Task) -> UUID | None:
+def _predecessor(session: Session, task: OperationTask) -> UUID | None:
     """An operation that has to be done before and is not. One that was refused refuses this one."""
     for op_id in task.item.depends_on:
         if op_id == task.item.op_id:
@@ -114,7 +114,7 @@ def _predecessor(session: Session, task: Task) -> UUID | None:
     return None
 
 
-def _ensure_no_circle(session: Session, task: Task, op_id: UUID) -> None:
+def _ensure_no_circle(session: Session, task: OperationTask, op_id: UUID) -> None:
     """422 where an operation that waits does so for this one, by way of others or at once."""
     of_account = col(PushedOperation.account_id) == task.row.account_id
     waits_on = col(PushedOperation.waits_on)
@@ -147,7 +147,7 @@ _STATE = sa.select(
 )
 
 
-def _waiting(task: Task, waits_on: UUID) -> Outcome:
+def _waiting(task: OperationTask, waits_on: UUID) -> Outcome:
     return Outcome(
         state=OperationState.held,
         problem=Problem("predecessor_awaited"),
@@ -160,7 +160,7 @@ def _waiting(task: Task, waits_on: UUID) -> Outcome:
 # -- doing it
 
 
-def _do(session: Session, actor: Actor, task: Task, body: Input) -> Outcome:
+def _do(session: Session, actor: Actor, task: OperationTask, body: Input) -> Outcome:
     kind = task.kind
     sent_id = kind.subject(task.item.id, body)
     kept_id = None if kind.kept is None else kind.kept(session, sent_id)
@@ -176,7 +176,7 @@ def _do(session: Session, actor: Actor, task: Task, body: Input) -> Outcome:
 class _Act:
     """An operation with its body; the record it names, and the one it is about."""
 
-    task: Task
+    task: OperationTask
     body: Input
     sent_id: UUID
     subject_id: UUID
@@ -224,7 +224,7 @@ def _is_hidden(actor: Actor, subject: Subject, mine: Mapping[str, Any]) -> bool:
 
 
 def _compared(
-    session: Session, actor: Actor, act: _Act, subject: Subject, found: Comparison
+    session: Session, actor: Actor, act: _Act, subject: Subject, found: FieldComparison
 ) -> Outcome:
     expected = frozenset({subject.revision})
     if not found.conflicts:
@@ -247,17 +247,17 @@ def _compared(
 
 def _apart(
     session: Session, actor: Actor, act: _Act, conflicts: Sequence[str], expected: Expected
-) -> tuple[list[str], Done]:
+) -> tuple[list[str], OperationDone]:
     """Change the fields that are in no conflict; all wait where those may not be changed alone."""
     rest = sorted(act.task.item.patch.keys() - set(conflicts))
     if not rest:
-        return sorted(conflicts), Done()
+        return sorted(conflicts), OperationDone()
     try:
         return sorted(conflicts), _attempt(session, actor, act.only(rest), expected)
     except Problem as problem:
         if problem.code == _CHANGED:
             raise
-        return sorted(act.task.item.patch), Done()
+        return sorted(act.task.item.patch), OperationDone()
 
 
 def _apply(session: Session, actor: Actor, act: _Act) -> Outcome:
@@ -307,7 +307,7 @@ def _for_others(act: _Act, unit_id: int) -> Outcome:
 
 
 def do_for(
-    session: Session, actor: Actor, task: Task, subject_id: UUID, expected: Expected
+    session: Session, actor: Actor, task: OperationTask, subject_id: UUID, expected: Expected
 ) -> Outcome:
     """Do what waited for a decision, now that it has been accepted by this actor."""
     body = body_of(task.kind, task.item, task.item.patch)
@@ -316,7 +316,7 @@ def do_for(
     return _done(session, act, done, OperationState.applied)
 
 
-def _attempt(session: Session, actor: Actor, act: _Act, expected: Expected) -> Done:
+def _attempt(session: Session, actor: Actor, act: _Act, expected: Expected) -> OperationDone:
     """As the endpoint of the API does it; refused, nothing is left of it."""
     task = act.task
     try:
@@ -343,7 +343,7 @@ def _undone(session: Session) -> Iterator[None]:
         tried.rollback()
 
 
-def _done(session: Session, act: _Act, done: Done, state: OperationState) -> Outcome:
+def _done(session: Session, act: _Act, done: OperationDone, state: OperationState) -> Outcome:
     made = merging.find(session, act.kind, act.subject_id)
     of_record = made is not None and act.record_id == act.subject_id
     return Outcome(
