@@ -1,11 +1,13 @@
 """A fault of the server at one operation: it is kept and tried again, and nothing else waits for it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from app.clock import utc_now
@@ -120,3 +122,48 @@ def test_a_long_chain_whose_beginning_is_missing_is_kept(head: Api, someone: Jso
     [refused] = push(head, first)
     assert [each["code"] for each in refused["problem"]["errors"]] == ["depends_in_circle"]
     assert {known(head, each)["problem"]["code"] for each in sent} == {"predecessor_refused"}
+
+
+def test_a_database_that_is_away_keeps_the_batch_on_the_phone(
+    head: Api, someone: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = edit(someone, address="Khu 1")
+
+    def away(*_: Any) -> Outcome:
+        raise OperationalError("", {}, Exception())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(taking, "outcome_of", away)
+        answer = head.post("/v1/sync/operations", json={"items": [sent]})
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert head.get(f"/v1/sync/operations/{sent['op_id']}").status_code == 404
+    assert verdicts(head, sent) == ["applied"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "\ud800"},
+        {"kind": "x" * 100},
+        {"id": "\ud800"},
+        {"\ud800": 1},
+        {"patch": {"\ud800": 1}},
+        {"patch": {"address": "\ud800"}},
+        {"patch": {"address": {"\ud800": "\ud800"}}},
+        {"patch": {"address": 1e400}},
+        {"patch": {"party_joined_on": 10**400}},
+    ],
+    ids=ascii,
+)
+def test_what_no_database_takes_is_refused_and_the_next_is_done(
+    head: Api, someone: Json, odd: Json
+) -> None:
+    after = edit(someone, address="Khu 1")
+    answer = head.post(
+        "/v1/sync/operations",
+        content=json.dumps({"items": [edit(someone, address="Khu 2") | odd, after]}),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert [each["verdict"] for each in answer.json()["items"]] == ["refused", "applied"]
+    assert head.get("/v1/sync/operations").status_code == 200

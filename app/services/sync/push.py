@@ -5,6 +5,7 @@ the same answer, on whichever phone of the account, for as long as operations ar
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,6 +13,8 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, col, select
 
 from app import logs
@@ -38,6 +41,7 @@ from app.services.sync.verdicts import Outcome
 from app.vault import Vault
 
 _PURPOSE = "operation"
+_NAME = re.compile(r"[a-z_.]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,10 @@ def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
     """Do an operation, and what has waited for it; False where it came before."""
     try:
         row = _keep(database, sender, one, _outcome_of)
+    except (OperationalError, PoolTimeout):
+        raise  # the database is away: the phone sends the batch again
     except Exception as error:
-        # Whatever it is, the phone's queue shall not stop at it. A database that is out fails again.
+        # Whatever it is, the phone's queue shall not stop at it.
         if one.sent.item is None:
             raise
         logs.exception("operation_failed", error, op_id=str(one.op_id), kind=one.sent.item.kind)
@@ -196,14 +202,14 @@ def _failed(_: Session, __: _Sender, one: _Sent, ___: PushedOperation) -> Outcom
 def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
     item = one.sent.item
     raw = one.sent.raw
-    kind = raw.get("kind") if item is None else item.kind
+    kind = _kind(raw.get("kind")) if item is None else item.kind
     return {
         "id": new_id(),
         "account_id": sender.actor.account_id,
         "op_id": one.op_id,
         "session_id": sender.actor.session_id,
         "phone_id": sender.phone_id,
-        "kind": str(kind)[:40] if isinstance(kind, str) else None,
+        "kind": kind,
         "record_id": _uuid(raw.get("id")) if item is None else item.id,
         "base_rev": item and item.base_rev,
         "depends_on": [str(each) for each in item.depends_on] if item else [],
@@ -213,6 +219,11 @@ def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
         "received_at": utc_now(),
         "state": OperationState.refused,
     }
+
+
+def _kind(value: object) -> str | None:
+    """What may be the name of a kind; the rest may be more than a database takes."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 # -- what became of them

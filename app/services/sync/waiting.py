@@ -7,6 +7,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -79,6 +81,8 @@ def again(database: Database, operation_id: UUID) -> list[UUID]:
     """Do an operation that waited; returns what others may wait for, once it waits no more."""
     try:
         return _again(database, operation_id)
+    except (OperationalError, PoolTimeout):
+        raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
         logs.exception("operation_failed", error, operation_id=str(operation_id))
         _put_off(database, operation_id)
