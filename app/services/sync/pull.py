@@ -180,6 +180,8 @@ class _Pull:
         is_later = has_kind and cursor.day < walk.day and slices.turns(kind)
         turned = (cursor.day, cursor.whole.reaches) if is_later else None
         reaches = (*reaches, *walk.again)
+        if not (cursor.whole | cursor.perhaps | walk.scope).may_hold(kind):
+            return True
         is_bare = not (cursor.whole.parts or cursor.perhaps.parts)
         if not reaches and turned is None:
             return True
@@ -219,13 +221,14 @@ class _Pull:
     def _has_all(self, last: int) -> bool:
         """Go on with the changes; whether these were all."""
         cursor = self.cursor
-        reaches = (cursor.perhaps | cursor.whole).reaches
+        had = cursor.perhaps | cursor.whole
+        kinds = [kind for kind in self.kinds if had.may_hold(kind)]
         day = local_today()
-        batch, is_all = deltas.unread(self.db, self.actor, self.kinds, day, reaches, cursor.seq)
+        batch, is_all = deltas.unread(self.db, self.actor, kinds, day, had.reaches, cursor.seq)
         if not batch.rows:
             self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
             return True
-        page, done = deltas.page_of(self.db, self.actor, self.kinds, batch, day, self.page.room)
+        page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, self.page.room)
         if not self.page.take(page):
             self.page.room = 0
             return False

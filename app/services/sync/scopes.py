@@ -50,6 +50,10 @@ class Scope:
         rights = rights_of(kind)
         return frozenset((reach, held & rights) for reach, held in self.parts if held & rights)
 
+    def may_hold(self, kind: SyncKind) -> bool:
+        """Whether rows of a kind may be in it: of others not even a key is told."""
+        return any(kind.right in rights for _, rights in self.parts)
+
     @property
     def reaches(self) -> tuple[Reach, ...]:
         return tuple(dict.fromkeys(reach for reach, _ in sorted(self.parts, key=_place)))
