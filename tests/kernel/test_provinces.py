@@ -12,12 +12,12 @@ from app.models.base import table_of
 from app.models.cadres.trainings import Training
 from app.models.members.members import Member
 from app.services.kernel.manifest import manifest
-from app.services.kernel.provinces import hanging, owned_by_people
+from app.services.kernel.provinces import following_together, hanging, owned_by_people
 from app.services.units.carrying import carry
 from tests.helpers.answers import UnitIds
 from tests.helpers.branch_world import BranchWorld, ago, live_on
 from tests.helpers.cadres import done, free_members, made
-from tests.helpers.client import Api, writing
+from tests.helpers.client import Api, counted, writing
 from tests.helpers.homes import attributed
 from tests.units.units import unit_row
 
@@ -98,6 +98,29 @@ def test_rows_follow_their_record_to_another_province(
         moved[name] = sum(province == elsewhere for province, _ in rows.values())
         assert moved[name] < len(rows) or name not in ("appointment", "member_identifier")
     assert {name for name, number in moved.items() if not number} == _UNMADE
+
+
+def test_branches_that_go_different_ways_are_followed_together(
+    database: Database, unit_id: UnitIds
+) -> None:
+    elsewhere = unit_id["camkhe"]
+    branches = (unit_id["phuongvi-1"], unit_id["tienluong-1"])
+    paths = {
+        id_: {"commune_id": unit_row(database, id_).commune_id, "province_id": elsewhere}
+        for id_ in branches
+    }
+    with (
+        writing(database) as session,
+        counted(database) as statements,
+        following_together(attributed(session)),
+    ):
+        carry(session, paths, set(), local_today())
+    tables = [model.__tablename__ for model, owner in hanging(manifest()) if owner == "member"]
+    for table in tables:
+        assert sum(each.startswith(f"UPDATE {table} SET province") for each in statements) == 1
+    of_numbers = provinces(database)["member_identifier"].values()
+    assert all(one == two for one, two in of_numbers)
+    assert {one for one, _ in of_numbers} == {elsewhere, unit_id["phutho"]}
 
 
 def test_rows_go_to_the_province_of_the_record_they_are_merged_into(

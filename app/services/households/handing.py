@@ -101,4 +101,4 @@ def _stand_in(session: Session, ids: Sequence[UUID], branch_id: int) -> None:
     for chunk in chunks(ids):
         going = col(Household.id).in_(chunk)
         rows = changes.move_many(session, Household, going, place)
-        provinces.follow_moved(session, Household, going, rows, place["province_id"])
+        provinces.follow_moved(session, Household, [branch_id], rows, place["province_id"])

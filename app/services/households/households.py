@@ -201,7 +201,10 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     if province_id is not None:
         session.execute(
             sa.update(HouseholdPlace)
-            .where(col(HouseholdPlace.branch_id).in_(branch_ids))
+            .where(
+                col(HouseholdPlace.branch_id).in_(branch_ids),
+                col(HouseholdPlace.province_id).is_distinct_from(province_id),
+            )
             .values(province_id=province_id),
             execution_options={"synchronize_session": False},
         )
@@ -209,8 +212,7 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     moving = sa.and_(col(Household.branch_id).in_(branch_ids), sa.or_(*differs))
     rows = changes.move_many(session, Household, moving, carried)
     if province_id is not None:
-        there = col(Household.branch_id).in_(branch_ids)
-        provinces.follow_moved(session, Household, there, rows, province_id)
+        provinces.follow_moved(session, Household, branch_ids, rows, province_id)
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:

@@ -5,12 +5,15 @@ it. All other rows about people name the province alone: the database of a natio
 (docs/decisions/0045).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel
 
+from app.db import chunks
 from app.models.base import table_of
 from app.services.kernel.manifest import Manifest, manifest
 
@@ -18,6 +21,9 @@ Table = type[SQLModel]
 # A row of a household is the household's, whoever else it names.
 _OWNERS = ("household", "member")
 _OWN_PLACE = frozenset({"commune_id", "branch_id"})
+# Branches by whose records stand there, and the province that they are in.
+_Waiting = defaultdict[tuple[Table, int], set[int]]
+_WAITING = "following_together"
 
 
 def owned_by_people(known: Manifest) -> set[Table]:
@@ -61,10 +67,38 @@ def follow(session: Session, owner: Table, which: sa.ColumnElement[bool], provin
 def follow_moved(
     session: Session,
     owner: Table,
-    which: sa.ColumnElement[bool],
+    branch_ids: Collection[int],
     moved: Iterable[Mapping[str, Any]],
     province_id: int,
 ) -> None:
-    """As `follow`, of records that have moved, given as they were: where one came from elsewhere."""
-    if any(row["province_id"] != province_id for row in moved):
-        follow(session, owner, which, province_id)
+    """As `follow`, of records that have moved, given as they were, and stand in these branches now:
+    where one came from elsewhere."""
+    if all(row["province_id"] == province_id for row in moved):
+        return
+    waiting: _Waiting | None = session.info.get(_WAITING)
+    if waiting is None:
+        _follow_in(session, owner, branch_ids, province_id)
+    else:
+        waiting[owner, province_id].update(branch_ids)
+
+
+@contextmanager
+def following_together(session: Session) -> Iterator[None]:
+    """What has moved in it is followed at its end, all branches at once: a statement for each of them
+    would read the whole of a large table each time."""
+    waiting: _Waiting = defaultdict(set)
+    session.info[_WAITING] = waiting
+    try:
+        yield
+    finally:
+        del session.info[_WAITING]
+    for (owner, province_id), branch_ids in waiting.items():
+        _follow_in(session, owner, branch_ids, province_id)
+
+
+def _follow_in(
+    session: Session, owner: Table, branch_ids: Collection[int], province_id: int
+) -> None:
+    branch_id = table_of(owner).c.branch_id
+    for chunk in chunks(sorted(branch_ids)):
+        follow(session, owner, branch_id.in_(chunk), province_id)

@@ -188,5 +188,4 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
     moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
     rows = changes.move_many(session, Member, moving, carried)
     if province_id is not None:
-        there = col(Member.branch_id).in_(branch_ids)
-        provinces.follow_moved(session, Member, there, rows, province_id)
+        provinces.follow_moved(session, Member, branch_ids, rows, province_id)

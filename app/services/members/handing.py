@@ -136,4 +136,4 @@ def _stand_in(session: Session, member_ids: Sequence[UUID], branch_id: int) -> N
     for chunk in chunks(member_ids):
         going = col(Member.id).in_(chunk)
         rows = changes.move_many(session, Member, going, place)
-        provinces.follow_moved(session, Member, going, rows, place["province_id"])
+        provinces.follow_moved(session, Member, [branch_id], rows, place["province_id"])

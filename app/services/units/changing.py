@@ -26,7 +26,7 @@ from app.models.kernel.units import (
     UnitLevel,
     UnitSuccession,
 )
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.units import followers, undoing
 from app.services.units.carrying import carry, hold_for_change
 from app.services.units.handing import Handing, Ref
@@ -128,8 +128,9 @@ def _write(session: Session, change: TreeChange) -> Written:
         above = {"parent_id": parents[unit_id]} if unit_id in parents else {}
         _assign(unit, above | {**paths.get(unit_id, {})})
     session.flush()
-    carry(session, paths, set(units), change.since)
-    undo["handed"] = [_hand_over(session, each) for each in _handovers(change, ids)]
+    with provinces.following_together(session):
+        carry(session, paths, set(units), change.since)
+        undo["handed"] = [_hand_over(session, each) for each in _handovers(change, ids)]
     heirs = {unit_id: [_id(ids, ref) for ref in refs] for unit_id, refs in change.heirs.items()}
     undo["inherited"] = followers.inherited(session, followers.Inheritance(heirs, change.since))
     other_area = {

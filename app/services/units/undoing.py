@@ -18,6 +18,7 @@ from app.models.kernel.units import (
     UnitIdentifier,
     UnitSuccession,
 )
+from app.services.kernel import provinces
 from app.services.units import followers
 from app.services.units.carrying import carry, hold_for_change
 from app.services.units.tree import below, moved_paths, relink
@@ -78,10 +79,11 @@ def take_back(
         for name, value in (changed | {**paths.get(unit_id, {})}).items():
             setattr(units[unit_id], name, value)
     session.flush()
-    carry(session, paths, set(units), since)
-    for each in reversed(undo.get("handed", ())):
-        handover = followers.Handover(each["from_ids"], each["to_id"], since)
-        followers.handed_back(session, handover, each["kept"])
+    with provinces.following_together(session):
+        carry(session, paths, set(units), since)
+        for each in reversed(undo.get("handed", ())):
+            handover = followers.Handover(each["from_ids"], each["to_id"], since)
+            followers.handed_back(session, handover, each["kept"])
     followers.returned(session, undo.get("inherited", {}))
     followers.moved(session, sorted(stored))
 
