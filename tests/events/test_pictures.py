@@ -226,6 +226,24 @@ class TestChanged:
         for answer in (head.delete(mine), head.get(f"{mine}/content"), head.get(link)):
             assert answer.status_code == 404
 
+    def test_gone_with_a_session_that_a_draft_no_longer_has(
+        self, head: Api, database: Database
+    ) -> None:
+        event = made(head, sessions=[])
+        rule = f"/v1/events/{event['id']}/recurrence"
+        weekly = {"starts_at": at(7), "ends_at": at(7, 21)}
+        acted(head, rule, weekly | {"rule": "FREQ=WEEKLY;COUNT=3"})
+        mine = [f"/v1/sessions/{each['id']}/pictures" for each in sessions(head, event)]
+        first, last = added(head, mine[0]), added(head, mine[2])
+        link = head.post(f"/v1/session-pictures/{last['id']}/links", json={}).json()["path"]
+        acted(head, rule, weekly | {"rule": "FREQ=WEEKLY;COUNT=2"})
+        assert kept(database) == ({UUID(first["id"])}, {UUID(first["id"])})
+        assert head.get(link).status_code == 404
+        with writing(database) as session:
+            of_it = col(Change.entity_id) == last["id"]
+            told = session.exec(select(col(Change.operation)).where(of_it)).all()
+        assert told == ["created", "deleted"]
+
     @pytest.mark.parametrize("kind", ["pictures", "rooms", "reminders"])
     def test_by_two_at_once_the_second_finds_nothing(
         self, head: Api, path: str, monkeypatch: pytest.MonkeyPatch, kind: str

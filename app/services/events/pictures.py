@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.errors import Problem, invalid, not_found
@@ -102,11 +102,20 @@ def update(
 
 def delete(session: Session, actor: Actor, picture_id: UUID) -> None:
     """The picture and its file are gone."""
-    picture = _access(session, actor, picture_id)
-    file_id = picture.file_id
+    _remove(session, _access(session, actor, picture_id))
+
+
+def forget(session: Session, session_id: UUID) -> None:
+    """The session is gone, with its pictures and their files."""
+    its = select(SessionPicture).where(col(SessionPicture.session_id) == session_id)
+    for picture in session.exec(its).all():
+        _remove(session, picture)
+
+
+def _remove(session: Session, picture: SessionPicture) -> None:
     session.delete(picture)
     session.flush()
-    stored.give_up(session, file_id, ENTITY, picture_id)
+    stored.give_up(session, picture.file_id, ENTITY, picture.id)
 
 
 def _access(session: Session, actor: Actor, picture_id: UUID) -> SessionPicture:

@@ -23,7 +23,7 @@ from app.models.events.events import (
 )
 from app.models.events.rsvps import Rsvp
 from app.models.events.sessions import Generated, GivenSession, Recurrence
-from app.services.events import notices, sessions
+from app.services.events import notices, pictures, sessions
 from app.services.events.notices import EventNotice
 from app.services.events.recurrence import Frequency, Occurrences
 from app.services.events.scope import access_event
@@ -164,6 +164,7 @@ def _drop(session: Session, event: Event, change: _Change) -> None:
     change.gone = [each for each in change.gone if each.state is SessionState.planned]
     for sitting in change.gone:
         if event.state is EventState.draft:
+            pictures.forget(session, sitting.id)
             session.delete(sitting)
         else:
             sitting.state, sitting.cancelled_by_rule = SessionState.cancelled, True
