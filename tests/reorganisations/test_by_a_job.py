@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from httpx2 import Response
+from sqlmodel import Session
 
 from app.db import Database
+from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import jobs
-from app.services.reorganisations import scheduling
+from app.services.reorganisations import deciding, scheduling
+from app.services.reorganisations.planning import Plan
 from app.services.units import rows
 from app.services.units.tree import lock_tree
 from tests.helpers.answers import Json, UnitIds, refused
@@ -101,6 +105,23 @@ def test_what_others_did_before_is_not_done_again(
     assert scheduling.apply_due(database) == 1
     work()
     assert merger.job(asked)["result"] == {"state": "applied"}
+
+
+def test_on_its_day_no_statement_is_cut_off(
+    merger: Merger, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The housekeeping does what was decided for a day: it would be cut off anew each time."""
+    limits = []
+    do = deciding.do
+
+    def noting(session: Session, row: Reorganisation, made: Plan) -> None:
+        limits.append(session.execute(sa.text("SHOW statement_timeout")).scalar_one())
+        do(session, row, made)
+
+    monkeypatch.setattr(deciding, "do", noting)
+    merger.accepted("apply")
+    assert scheduling.apply_due(database) == 1
+    assert limits == ["0"]
 
 
 def test_what_has_changed_since_is_a_draft_again(

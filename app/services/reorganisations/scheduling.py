@@ -19,7 +19,7 @@ from app.models.reorganisations.reorganisations import (
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 from app.services.kernel.due import Due
-from app.services.reorganisations import deciding, drafts, returning
+from app.services.reorganisations import deciding, drafts, large, returning
 from app.services.reorganisations.planning import Plan
 from app.services.units.tree import lock_tree
 
@@ -40,6 +40,7 @@ def apply_due(database: Database) -> int:
             with database.writing() as session:
                 origin = changes.Origin(ChangeSource.job, source_ref="reorganisation")
                 changes.attribute(session, origin)
+                large.take_time(session)
                 done += apply(session, reorganisation_id)
         except Problem as problem:
             if not problem.passes:  # a job is at it, or another change of the tree

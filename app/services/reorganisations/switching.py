@@ -10,13 +10,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
 from app.db import on_sqlite
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import jobs
-from app.services.reorganisations import deciding, scheduling
+from app.services.reorganisations import deciding, large, scheduling
 from app.services.units.carrying import telling
 
 
@@ -40,13 +39,9 @@ def _switch(task: jobs.Task) -> Iterator[Session]:
     with task.writing() as session:
         # One writer on SQLite: it says how far it is in its own transaction.
         alone = on_sqlite(session)
-        if not alone:
-            session.execute(_NO_TIMEOUT)
+        large.take_time(session)
         with telling(session, partial(task.progress, session=session if alone else None)):
             yield session
-
-
-_NO_TIMEOUT = sa.select(sa.func.set_config("statement_timeout", "0", sa.true()))
 
 
 def _told(session: Session, task: jobs.Task) -> dict[str, Any]:
