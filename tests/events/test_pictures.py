@@ -236,13 +236,15 @@ class TestChanged:
         mine = [f"/v1/sessions/{each['id']}/pictures" for each in sessions(head, event)]
         first, last = added(head, mine[0]), added(head, mine[2])
         link = head.post(f"/v1/session-pictures/{last['id']}/links", json={}).json()["path"]
+        room = head.post(mine[2].replace("pictures", "rooms"), json={"name": "Nhà văn hoá"}).json()
         acted(head, rule, weekly | {"rule": "FREQ=WEEKLY;COUNT=2"})
         assert kept(database) == ({UUID(first["id"])}, {UUID(first["id"])})
         assert head.get(link).status_code == 404
-        with writing(database) as session:
-            of_it = col(Change.entity_id) == last["id"]
-            told = session.exec(select(col(Change.operation)).where(of_it)).all()
-        assert told == ["created", "deleted"]
+        for gone in (last, room):
+            with writing(database) as session:
+                of_it = col(Change.entity_id) == gone["id"]
+                told = session.exec(select(col(Change.operation)).where(of_it)).all()
+            assert told == ["created", "deleted"]
 
     @pytest.mark.parametrize("kind", ["pictures", "rooms", "reminders"])
     def test_by_two_at_once_the_second_finds_nothing(

@@ -1,5 +1,6 @@
 """Pictures of sessions: added by those who write for a host, seen by all who see the session."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -105,10 +106,10 @@ def delete(session: Session, actor: Actor, picture_id: UUID) -> None:
     _remove(session, _access(session, actor, picture_id))
 
 
-def forget(session: Session, session_id: UUID) -> None:
-    """The session is gone, with its pictures and their files."""
-    its = select(SessionPicture).where(col(SessionPicture.session_id) == session_id)
-    for picture in session.exec(its).all():
+def forget(session: Session, session_ids: Sequence[UUID]) -> None:
+    """These sessions are gone, with their pictures and the files of those."""
+    theirs = select(SessionPicture).where(col(SessionPicture.session_id).in_(session_ids))
+    for picture in session.exec(theirs).all():
         _remove(session, picture)
 
 

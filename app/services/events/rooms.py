@@ -1,12 +1,12 @@
 """Rooms (điểm cầu) of a session: people who follow it together, behind one connection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.errors import Problem, invalid, not_found
@@ -93,6 +93,13 @@ def delete(session: Session, actor: Actor, room_id: UUID) -> None:
     if sitting.state is not SessionState.planned:
         raise Problem("session_state", status=sitting.state)
     session.delete(room)
+    session.flush()
+
+
+def forget(session: Session, session_ids: Sequence[UUID]) -> None:
+    """These sessions are gone, with their rooms."""
+    for room in session.exec(select(Room).where(col(Room.session_id).in_(session_ids))).all():
+        session.delete(room)
     session.flush()
 
 

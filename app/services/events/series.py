@@ -23,7 +23,7 @@ from app.models.events.events import (
 )
 from app.models.events.rsvps import Rsvp
 from app.models.events.sessions import Generated, GivenSession, Recurrence
-from app.services.events import notices, pictures, sessions
+from app.services.events import notices, pictures, rooms, sessions
 from app.services.events.notices import EventNotice
 from app.services.events.recurrence import Frequency, Occurrences
 from app.services.events.scope import access_event
@@ -162,9 +162,13 @@ class _Change:
 def _drop(session: Session, event: Event, change: _Change) -> None:
     """Those of `gone` that are cancelled already stay as they are."""
     change.gone = [each for each in change.gone if each.state is SessionState.planned]
+    if event.state is EventState.draft:
+        # The foreign keys would delete what is in them past the change log.
+        gone = [sitting.id for sitting in change.gone]
+        pictures.forget(session, gone)
+        rooms.forget(session, gone)
     for sitting in change.gone:
         if event.state is EventState.draft:
-            pictures.forget(session, sitting.id)
             session.delete(sitting)
         else:
             sitting.state, sitting.cancelled_by_rule = SessionState.cancelled, True
