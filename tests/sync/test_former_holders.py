@@ -17,6 +17,7 @@ from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import hold, members_of
 from tests.helpers.client import Api, writing
 from tests.helpers.operations import edit, known, operation, push
+from tests.sync.acts import granted
 
 INBOX = "/v1/sync/inbox"
 
@@ -167,6 +168,18 @@ class TestMoved:
 
     def test_where_others_moved_to_is_not_hers(self, api: Api, moved: Json, officer: Api) -> None:
         [answer] = push(api.as_("tienluong-1"), edit(moved, address="Khu 1"))
+        assert (answer["verdict"], answer["problem"]["code"]) == ("refused", "not_found")
+        assert entries(officer) == []
+
+    def test_what_left_before_her_grant_began_is_not_hers(
+        self, api: Api, moved: Json, officer: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        granted(database, "tienluong-1", unit_id["phuongvi-1"], "branch_head")
+        newcomer = api.as_("tienluong-1")
+        with writing(database) as session:
+            of_move = sa.update(Change).where(col(Change.entity_id) == moved["id"])
+            session.execute(of_move.values(at=utc_now() - timedelta(days=2)))
+        [answer] = push(newcomer, edit(moved, address="Khu 1"))
         assert (answer["verdict"], answer["problem"]["code"]) == ("refused", "not_found")
         assert entries(officer) == []
 

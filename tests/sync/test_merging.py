@@ -8,6 +8,8 @@ from sqlmodel import col, select
 from app.api.http.server import serving
 from app.db import Database
 from app.models.kernel.access_log import AccessRead
+from app.models.kernel.changes import Change
+from app.models.kernel.sessions import AuthSession
 from app.models.sync.operations import PushedOperation
 from tests.helpers.answers import Json, UnitIds, pointed
 from tests.helpers.client import Api, writing
@@ -144,6 +146,11 @@ class TestConflict:
             read = session.exec(
                 select(AccessRead).where(col(AccessRead.member_id) == row.subject_id)
             ).all()
+            change = session.exec(
+                select(Change).where(col(Change.source_ref) == sent["op_id"])
+            ).one()
+            decided_in = session.get_one(AuthSession, change.session_id)
+        assert change.account_id == decided_in.account_id == row.decided_by
         assert row.patch is None
         assert str(row.decided_by) == officer.get("/v1/me").json()["id"]
         assert any("phone" in each.fields for each in read)

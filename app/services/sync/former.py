@@ -6,7 +6,7 @@ unit is shown to her.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -67,16 +67,28 @@ def _has_left(
     if column is None:
         return False
     moves = session.execute(
-        _changes_of(subject).where(
-            col(Change.operation) == Operation.moved, col(Change.at) >= utc_now() - TAKEN
-        )
+        _changes_of(subject)
+        .where(col(Change.operation) == Operation.moved, col(Change.at) >= utc_now() - TAKEN)
+        .order_by(col(Change.id))
     ).all()
-    left = [change.before[column] for change in moves if column in (change.before or {})]
+    left = {
+        change.before[column]: local_day(change.at)
+        for change in moves
+        if column in (change.before or {})
+    }
     places = session.execute(sa.select(*_PLACE).where(col(Unit.id).in_(left))).all()
-    return any(
-        actor.covers(kind.right, place) and written.isdisjoint(actor.hidden(values.masks, place))
-        for place in places
-    )
+
+    def might_write(place: Any) -> bool:
+        had = _with_grants_of(actor, left[place.unit_id])
+        return had.covers(kind.right, place) and written.isdisjoint(had.hidden(values.masks, place))
+
+    return any(map(might_write, places))
+
+
+def _with_grants_of(actor: Actor, day: date) -> Actor:
+    """Without the grants that began after a day."""
+    grants = tuple(grant for grant in actor.grants if grant.valid_from <= day)
+    return replace(actor, grants=grants, _reach={})
 
 
 def _created_at(session: Session, subject: Subject) -> datetime | None:

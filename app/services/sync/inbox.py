@@ -178,7 +178,7 @@ def accept(
     is_hers = row.state is OperationState.held
     author = _author(actor, row) if is_hers else actor
     request = changes.origin_of(session)
-    origin = origin_of(row, author.account_id)
+    origin = replace(origin_of(row, author.account_id), session_id=author.session_id)
     changes.attribute(session, replace(origin, request_id=request.request_id))
     noted = Noted(item.occurred_at, row.sent_at, row.received_at)
     assert row.subject_id is not None  # noqa: S101  # what waits is about a record
