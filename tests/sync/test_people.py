@@ -1,6 +1,6 @@
 """People whose records may not be changed, or are forgotten; units that are being changed."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from app.services.members import record
 from app.services.sync import forgetting, waiting
 from tests.helpers.answers import Json
 from tests.helpers.client import Api, writing
-from tests.helpers.operations import edit, known, push
+from tests.helpers.operations import edit, known, push, verdicts
 
 
 def marked(database: Database, member: Json, **values: object) -> None:
@@ -97,3 +97,20 @@ class TestForgotten:
         assert counted == {PushedOperation: 1}
         assert known(head, named)["problem"]["code"] == "operation_forgotten"
         assert len(officer.get("/v1/sync/inbox").json()["items"]) == 1
+
+    def test_what_was_refused_keeps_a_reason_that_says_nothing_of_her(
+        self, head: Api, someone: Json, database: Database
+    ) -> None:
+        never = edit(someone, birth_date="2999")
+        awaits = edit(someone, address="Nhà bà Xuyến") | {"depends_on": [str(uuid4())]}
+        assert verdicts(head, never, awaits) == ["refused", "held"]
+        with writing(database) as session:
+            counted = forgetting.forget_about(session, [person(someone)])
+        assert counted == {PushedOperation: 2}
+        for sent in (never, awaits):
+            found = known(head, sent)
+            assert (found["verdict"], found["next"]) == ("refused", "pull")
+            assert (found["problem"]["code"], found["problem"]["errors"]) == (
+                "operation_forgotten",
+                [],
+            )

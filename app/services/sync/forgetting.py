@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from app.db import chunks
 from app.errors import Problem
-from app.models.sync.operations import PushedOperation
+from app.models.sync.operations import OperationState, PushedOperation
 from app.services.kernel.holdings import Forgotten, Person
 from app.services.sync import verdicts
 
@@ -21,10 +21,11 @@ def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
     accounts = {each for person in people for each in person.account_ids}
     forgotten = 0
     for row in _about(session, ids, accounts):
-        row.told = None
         forgotten += 1
-        if row.waits_for is not None:
+        if row.waits_for is not None or row.state is OperationState.refused:
             _refuse(row)
+        else:
+            row.told = None
     session.flush()
     names = {name for person in people for name in person.names}
     # As they stand in JSON.

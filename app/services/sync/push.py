@@ -202,6 +202,7 @@ def _failed(_: Session, __: _Sender, one: _Sent, ___: PushedOperation) -> Outcom
 def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
     item = one.sent.item
     raw = one.sent.raw
+    record_id = _uuid(raw.get("id")) if item is None else item.id
     kind = _kind(raw.get("kind")) if item is None else item.kind
     return {
         "id": new_id(),
@@ -210,7 +211,8 @@ def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
         "session_id": sender.actor.session_id,
         "phone_id": sender.phone_id,
         "kind": kind,
-        "record_id": _uuid(raw.get("id")) if item is None else item.id,
+        "record_id": record_id,
+        "subject_id": record_id,
         "base_rev": item and item.base_rev,
         "depends_on": [str(each) for each in item.depends_on] if item else [],
         "digest": database.vault.digest(one.text, _PURPOSE),

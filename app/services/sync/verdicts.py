@@ -18,6 +18,7 @@ from app.models.sync.operations import (
 from app.problem_texts import LANGUAGES, Language
 
 FAILED = "operation_failed"
+_GONE = ("not_found", "member_erased", "operation_forgotten", "unit_lost", "forbidden")
 _DONE = (OperationState.applied, OperationState.merged)
 
 
@@ -162,5 +163,5 @@ def next_step(row: Any) -> OperationNext:
         return OperationNext.pull
     if row.state is OperationState.applied:
         return OperationNext.nothing
-    gone = row.code in ("not_found", "member_erased", "unit_lost", "forbidden")
+    gone = row.code in _GONE
     return OperationNext.pull if gone else OperationNext.correct
