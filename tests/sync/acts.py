@@ -92,7 +92,8 @@ class Acts:
             *(self.admit, self.correct, self.correct, self.transfer, self.leave, self.double),
             *(self.merge, self.undo, self.restrict, self.lift, self.grant, self.end),
             *(self.house, self.join_house, self.leave_house, self.move_house, self.close_house),
-            *(self.meet, self.plan, self.announce, self.cancel, self.answer),
+            *(self.meet, self.meet_all, self.invite, self.invite, self.plan, self.announce),
+            *(self.cancel, self.answer),
             *(self.team, self.take_part, self.appoint, self.rename, self.move_branch),
             *(self.reorganise, self.revert, self.erase),
         ]
@@ -235,6 +236,22 @@ class Acts:
         body = meeting(host_unit_ids=[branch], invited_unit_ids=[branch], sessions=[sitting(days)])
         return self.province.post("/v1/events", json=body)
 
+    def _any_unit(self) -> int:
+        return self.random.choice([self._branch(), *(self.units[name] for name in ABOVE)])
+
+    def meet_all(self) -> Response:
+        """A meeting that any unit hosts for another."""
+        units = {"host_unit_ids": [self._any_unit()], "invited_unit_ids": [self._any_unit()]}
+        made = self.province.post("/v1/events", json=meeting(**units))
+        if not made.is_success:
+            return made
+        return self.province.post(f"/v1/events/{made.json()['id']}/announce")
+
+    def invite(self) -> Response:
+        """Others than before."""
+        body = {"invited_unit_ids": [self._any_unit()]}
+        return self.province.patch(f"/v1/events/{self._some('/v1/events')}", json=body)
+
     def plan(self) -> Response:
         path = f"/v1/events/{self._some('/v1/events')}/sessions"
         return self.province.post(path, json=sitting(self.random.randint(8, 20)))
@@ -297,6 +314,7 @@ class Acts:
 
 
 COMMUNES = ("phuongvi", "tienluong")
+ABOVE = (*COMMUNES, "phutho")
 PHONES = ("phuongvi-1", "phuongvi-2", "tienluong-1", "phuongvi", "auditor")
 
 

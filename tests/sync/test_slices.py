@@ -10,6 +10,7 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import DAYS_ON_A_PHONE, Without
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api
+from tests.helpers.meetings import announced
 from tests.helpers.phone import Phone, listed
 from tests.kernel.changes import done
 from tests.sync.acts import Acts
@@ -30,21 +31,16 @@ def of_households(api: Api, ids: set[str]) -> Rows:
     return records(api, "/v1/households", ids)
 
 
-def of_sessions(api: Api, ids: set[str]) -> Rows:
-    """Those that a unit of the reader hosts, of the lists that also have what invites it."""
-    mine = listed(api, "/v1/units").keys()
-    rows = listed(api, "/v1/sessions", **{"from": since()})
-    return {key: row for key, row in rows.items() if {*map(str, row["host_unit_ids"][:1])} & mine}
+def of_sessions(api: Api, _: set[str]) -> Rows:
+    return listed(api, "/v1/sessions", **{"from": since()})
 
 
 def of_events(api: Api, ids: set[str]) -> Rows:
-    mine = listed(api, "/v1/units").keys()
-    rows = listed(api, "/v1/events")
     sessions = {row["event_id"] for row in of_sessions(api, ids).values()}
     return {
         key: row
-        for key, row in rows.items()
-        if {*map(str, row["host_unit_ids"][:1])} & mine and (key in sessions or not row["sessions"])
+        for key, row in listed(api, "/v1/events").items()
+        if key in sessions or not row["sessions"]
     }
 
 
@@ -71,11 +67,14 @@ LISTS: dict[str, Callable[[Api, set[str]], Rows]] = {
 
 
 def fill(acts: Acts) -> None:
-    """Rows of every kind, in the first branch of Phượng Vĩ among others."""
+    """Rows of every kind, in the first branch of Phượng Vĩ among others, and meetings of units above."""
     acts.branches = acts.branches[:1]
     wanted = [acts.house, acts.house, acts.meet, acts.announce, acts.plan, acts.team]
     for act in [*wanted, acts.take_part, acts.answer]:
         assert any(act().is_success for _ in range(60)), act
+    for host, invited in (("phuongvi", "phuongvi"), ("phutho", "phutho"), ("phutho", "phuongvi-1")):
+        units = {"host_unit_ids": [acts.units[host]], "invited_unit_ids": [acts.units[invited]]}
+        announced(acts.province, **units)
 
 
 def test_rows_are_those_of_the_lists(api: Api, database: Database, unit_id: UnitIds) -> None:

@@ -128,6 +128,25 @@ class EventUnit(_Standing, table=True):
     unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
 
 
+class EventWithdrawal(_Standing, table=True):
+    """A unit that hosted an event or was invited to it, and is so no more: followers of the unit that
+    have the event are shown by it what they have to drop."""
+
+    __tablename__ = "event_withdrawal"
+    __table_args__ = (
+        sa.Index("ix_event_withdrawal_unit_id", "unit_id", "event_id"),
+        sa.Index("ix_event_withdrawal_branch_id", "branch_id", "event_id"),
+        sa.Index("ix_event_withdrawal_commune_id", "commune_id", "event_id"),
+        sa.Index("ix_event_withdrawal_district_id", "district_id", "event_id"),
+        sa.Index("ix_event_withdrawal_province_id", "province_id", "event_id"),
+    )
+
+    event_id: UUID = Field(
+        foreign_key="event.id", primary_key=True, ondelete="CASCADE", sa_type=Uuid
+    )
+    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+
+
 class EventSession(_Standing, Revised, table=True):
     """One sitting of an event, in UTC; `local_date` is the day in Vietnam it begins on, which is
     the day of its roster. It has the path of the first host of its event.

@@ -3,7 +3,14 @@
 from datetime import timedelta
 
 from app.models.events.calendar_links import CalendarLink
-from app.models.events.events import Event, EventSession, EventSessionUnit, EventUnit, Room
+from app.models.events.events import (
+    Event,
+    EventSession,
+    EventSessionUnit,
+    EventUnit,
+    EventWithdrawal,
+    Room,
+)
 from app.models.events.minutes import SessionMinutes
 from app.models.events.pictures import SessionPicture
 from app.models.events.reminders import EventJob, Reminder
@@ -33,13 +40,14 @@ CAPABILITY = Capability(
     module=__name__,
     owned=(
         *(Event, EventUnit, EventSession, EventSessionUnit, Room, Rsvp, SessionMinutes),
-        *(Reminder, CalendarLink, SessionPicture),
+        *(EventWithdrawal, Reminder, CalendarLink, SessionPicture),
     ),
     unit_ends={
         Event: AtEnd.refuses,
         EventSession: AtEnd.refuses,
         EventUnit: Stays("names who was invited"),
         EventSessionUnit: Stays("names who was invited"),
+        EventWithdrawal: Stays("names who was invited once"),
         Room: Stays("names who met there"),
         Rsvp: OfDay(("answered_at",)),
         CalendarLink: Stays("shows what the unit has held"),
@@ -136,6 +144,7 @@ CAPABILITY = Capability(
             }
         ),
         EventUnit: frozenset(),
+        EventWithdrawal: frozenset(),
         EventSession: frozenset({"title", "place", "join_url", "reason"}),
         EventSessionUnit: frozenset(),
         Room: frozenset({"name", "place", "device_note"}),

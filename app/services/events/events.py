@@ -34,7 +34,7 @@ from app.models.events.events import (
 from app.models.events.lists import EventQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitLevel
-from app.services.events import notices, pictures, sessions
+from app.services.events import notices, pictures, sessions, withdrawals
 from app.services.events.agenda import day_begins
 from app.services.events.notices import EventNotice
 from app.services.events.scope import (
@@ -263,6 +263,7 @@ def _is_same(session: Session, made: Event, body: EventCreate, existing: Event) 
 
 def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:
     """The units of the event as rows, with their paths; the same for each session of it."""
+    withdrawals.keep(session, event.id, units)
     session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
     named = [(UnitRole.host, each) for each in event.host_unit_ids]
     named += [(UnitRole.invited, each) for each in event.invited_unit_ids]

@@ -24,6 +24,7 @@ from app.models.events.events import (
     UnitRole,
 )
 from app.models.kernel.units import Unit, UnitEdge, UnitLevel
+from app.services.events import withdrawals
 from app.services.events.figure_rows import mark_hosts
 from app.services.kernel.access import Db
 from app.services.kernel.tracking import PATH
@@ -231,7 +232,9 @@ def _units_of(
 
 
 def _name(session: Session, event: Event, named: Iterable[Named]) -> None:
+    named = [*named]
     mark_hosts(session, event.id)
+    withdrawals.keep(session, event.id, {unit_id for _, unit_id in named})
     _rewrite(session, EventUnit, event, named, event_id=event.id)
     mark_hosts(session, event.id)
 

@@ -1,7 +1,7 @@
-"""Events and sessions as phones keep them: those that units of the phone host.
+"""Events and sessions as phones keep them: those that units of the phone host or are invited to.
 
-What invites them from above is read online (`GET /v1/sessions`): the change log has a session in the
-units of its host.
+The change log has them in the units of their first host. So what others host is looked up in the log
+by its id; and a draft is on phones of its first host alone, where the log has what becomes of it.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,28 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.models.events.events import Event, EventRead, EventSession
+from app.db import AnySelect
+from app.models.events.events import (
+    Event,
+    EventRead,
+    EventSession,
+    EventSessionUnit,
+    EventState,
+    EventUnit,
+    EventWithdrawal,
+    UnitRole,
+)
 from app.models.events.rsvps import Rsvp, RsvpRead
 from app.models.events.sessions import SessionRead
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.events import agenda, events, rsvps
 from app.services.kernel.access import Actor
-from app.services.kernel.offers import DAYS_ON_A_PHONE, Follows, SyncKind
+from app.services.kernel.offers import DAYS_ON_A_PHONE, Circle, Follows, Invites, SyncKind
+from app.services.kernel.reach import within
 
 
 def _events(db: Connection, _: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
@@ -37,6 +49,48 @@ def _answers(db: Connection, _: Actor, ids: Sequence[UUID]) -> list[dict[str, An
 
 def _of_sessions(column: Any, condition: Any) -> Any:
     return sa.select(column).where(condition)
+
+
+_Told = aliased(Event)
+_Sitting = aliased(EventSession)
+
+
+def _seen(model: Any, key: Any, circle: Circle) -> AnySelect:
+    """What the units are in, and what invites a unit above them. The rest of the statement joins the
+    event."""
+    announced = col(_Told.state) != EventState.draft
+    first = sa.and_(col(model.role) == UnitRole.host, col(model.unit_id) == col(_Told.host_id))
+    below = sa.and_(within(model, circle.reaches), sa.or_(announced, first))
+    above = sa.and_(
+        col(model.unit_id).in_(sorted(circle.above)), col(model.role) == UnitRole.invited, announced
+    )
+    return sa.select(key).where(sa.or_(below, above) if circle.above else below)
+
+
+def _seen_events(circle: Circle) -> sa.ColumnElement[bool]:
+    event_id = col(EventUnit.event_id)
+    seen = _seen(EventUnit, event_id, circle).join(_Told, col(_Told.id) == event_id)
+    return col(Event.id).in_(seen)
+
+
+def _seen_sessions(circle: Circle) -> sa.ColumnElement[bool]:
+    session_id = col(EventSessionUnit.session_id)
+    seen = (
+        _seen(EventSessionUnit, session_id, circle)
+        .join(_Sitting, col(_Sitting.id) == session_id)
+        .join(_Told, col(_Told.id) == col(_Sitting.event_id))
+    )
+    return col(EventSession.id).in_(seen)
+
+
+def _withdrawn(circle: Circle) -> AnySelect:
+    """Events that the units were in, or that invited a unit above them."""
+    of_above = col(EventWithdrawal.unit_id).in_(sorted(circle.above))
+    return (
+        sa.select(col(EventWithdrawal.event_id))
+        .distinct()
+        .where(sa.or_(within(EventWithdrawal, circle.reaches), of_above))
+    )
 
 
 _LAST_DAY = (
@@ -63,6 +117,8 @@ EVENTS = SyncKind(
             key_in_log="event_id",
         ),
     ),
+    invites=Invites(of=_seen_events, was={"event": _withdrawn}),
+    names={"event": col(Event.id)},
     day=sa.func.coalesce(_LAST_DAY, date.max),
     days=DAYS_ON_A_PHONE,
 )
@@ -83,6 +139,8 @@ SESSIONS = SyncKind(
             of=lambda ids: _of_sessions(EventSession.id, col(EventSession.event_id).in_(ids)),
         ),
     ),
+    invites=Invites(of=_seen_sessions, was={"event": _withdrawn}),
+    names={"event_session": col(EventSession.id), "event": col(EventSession.event_id)},
     day=col(EventSession.local_date),
     days=DAYS_ON_A_PHONE,
 )
@@ -98,7 +156,7 @@ ANSWERS = SyncKind(
     ),
     rows=_answers,
     kept=sa.and_(col(Member.erased_on).is_(None), ~col(Member.restricted)),
-    # Of a session that a unit above hosts, too, which the phone does not have.
+    # The account may hold no right to events, and then the phone does not have the session.
     parents={"member": "member_id"},
     follows=(
         Follows(

@@ -22,6 +22,7 @@ from app.models.events.events import (
     EventSessionUnit,
     EventState,
     EventUnit,
+    EventWithdrawal,
     SessionState,
     UnitRole,
 )
@@ -350,6 +351,7 @@ def carry(session: Session, unit_ids: Sequence[int], columns: Mapping[str, int |
     for model, unit in (
         (Event, Event.host_id),
         (EventUnit, EventUnit.unit_id),
+        (EventWithdrawal, EventWithdrawal.unit_id),
         (EventSession, EventSession.host_id),
         (EventSessionUnit, EventSessionUnit.unit_id),
     ):

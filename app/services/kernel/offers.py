@@ -109,6 +109,24 @@ class Follows:
     key_in_log: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Units with what is below them, and the units `above` them."""
+
+    reaches: tuple[Reach, ...] = ()
+    above: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invites:
+    """Rows that units see wherever the rows stand themselves, because these are invited, or a unit
+    above them is: `of` selects rows that a circle sees. `was` selects, of an entity, the ids of those
+    that it saw until they invited others."""
+
+    of: Callable[[Circle], sa.ColumnElement[bool]]
+    was: Mapping[str, Callable[[Circle], AnySelect]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncKind:
     """One kind of rows that a phone keeps (`GET /v1/sync/changes`).
@@ -118,6 +136,7 @@ class SyncKind:
     the API shows them to the actor, with the fields of `schema` but for `derived`: what follows from
     other rows, which the phone has and counts itself.
 
+    `invites`: the rows are in reach of those who are invited, and not by their own place.
     `kept`: only these go to phones. `exists`: only these are there at all, the others are deleted.
     `parents`: the kinds that come first, by the field that names their row. `day` and `days`: the
     column, and how many days back rows are kept on a phone. `page`: rows read at a time.
@@ -144,6 +163,7 @@ class SyncKind:
     shows: Callable[[Sequence[Reach]], sa.ColumnElement[bool]] | None = None
     # What rows show that may stand in units of others: by its entity, the column that names it.
     names: Mapping[str, Any] = field(default_factory=dict)
+    invites: Invites | None = None
     # Rows that are others on the second day than on the first, though nobody has changed them.
     turned: Callable[[date, date], sa.ColumnElement[bool]] | None = None
     page: int = 200

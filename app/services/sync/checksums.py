@@ -51,7 +51,7 @@ def _of_kind(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> list
             col(kind.model.id),
             col(kind.model.revision),
             slices.unit_of(kind).label("unit_id"),
-        ).where(slices.within_scope(kind, scope))
+        ).where(slices.stands_in(kind, scope.circle))
     ).all()
     masked = _masked(db, actor, kind, rows)
     sums: defaultdict[int, int] = defaultdict(int)

@@ -26,7 +26,7 @@ from app.services.audit.walks import PLACES, places_within
 from app.services.kernel.access import Actor
 from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import Follows, SyncKind
+from app.services.kernel.offers import Circle, Follows, SyncKind
 from app.services.kernel.reach import Reach, within
 from app.services.sync import slices
 from app.services.sync.pages import Item, Page, dropped, kept
@@ -78,18 +78,18 @@ def unread(
     actor: Actor,
     kinds: Iterable[SyncKind],
     day: date,
-    reaches: Sequence[Reach],
+    circle: Circle,
     after: int,
 ) -> tuple[Batch, bool]:
     """The next changes in these units that decide about rows of these kinds; whether they are all."""
     entities = {"unit"}
     for kind in kinds:
         entities |= {kind.entity, *(each.entity for each in kind.follows)}
-    walk = places_within(reaches, entities, sqlite=on_sqlite(db))
+    walk = places_within(circle.reaches, entities, sqlite=on_sqlite(db))
     rows = [*db.execute(walk((after,), MOST_CHANGES))]
     is_all = len(rows) < MOST_CHANGES
     until = None if is_all else rows[-1].seq
-    rows += _elsewhere(db, actor, kinds, day, reaches, (after, until))
+    rows += _elsewhere(db, actor, kinds, day, circle, (after, until))
     return Batch(sorted(rows, key=attrgetter("seq"))), is_all
 
 
@@ -98,25 +98,36 @@ def _elsewhere(
     actor: Actor,
     kinds: Iterable[SyncKind],
     day: date,
-    reaches: Sequence[Reach],
+    circle: Circle,
     between: tuple[int, int | None],
 ) -> list[Any]:
-    """Changes of what rows of the phone show, and that stands in units of others."""
+    """Changes of what rows of the phone show, or have invited it, and that stands in units of others."""
     after, until = between
     found: list[Any] = []
+    for entity, ids in _outside(db, actor, kinds, day, circle).items():
+        unread = PLACES.where(col(Feed.entity) == entity, col(Feed.seq) > after)
+        if until is not None:
+            unread = unread.where(col(Feed.seq) <= until)
+        for chunk in chunks(sorted(ids)):
+            found += db.execute(unread.where(col(Feed.entity_id).in_(chunk)))
+    return found
+
+
+def _outside(
+    db: Connection, actor: Actor, kinds: Iterable[SyncKind], day: date, circle: Circle
+) -> Mapping[str, set[str]]:
+    """What stands in units of others: ids as the log has them, by entity."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for kind in kinds:
         for entity, column in kind.names.items():
             model, _ = manifest().by_entity[entity]
             shown = slices.kept_rows(kind, actor, day, column).where(column.is_not(None))
             others = sa.select(table_of(model).c.id).where(
-                table_of(model).c.id.in_(shown), ~within(model, reaches)
+                table_of(model).c.id.in_(shown), within(model, circle.reaches).is_not(sa.true())
             )
-            ids = [str(each) for each in db.execute(others).scalars()]
-            unread = PLACES.where(col(Feed.entity) == entity, col(Feed.seq) > after)
-            if until is not None:
-                unread = unread.where(col(Feed.seq) <= until)
-            for chunk in chunks(ids):
-                found += db.execute(unread.where(col(Feed.entity_id).in_(chunk)))
+            found[entity].update(map(str, db.execute(others).scalars()))
+        for entity, was in kind.invites.was.items() if kind.invites is not None else ():
+            found[entity].update(map(str, db.execute(was(circle)).scalars()))
     return found
 
 

@@ -20,7 +20,7 @@ from app.security.sealing import Sealer
 from app.services.kernel.access import Actor, forbidden, require_somewhere
 from app.services.kernel.following import Following, newest
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import SyncKind
+from app.services.kernel.offers import Circle, SyncKind
 from app.services.sync import cursors, deltas, slices
 from app.services.sync.cursors import Cursor, SnapshotWalk
 from app.services.sync.pages import Page, dropped, kept
@@ -171,23 +171,23 @@ class _Pull:
     def _walked_kind(self, given: Cursor, walk: SnapshotWalk, kind: SyncKind) -> bool:
         cursor = self.cursor
         has_kind = cursor.has.get(kind.name) == walk.kinds[kind.name]
-        reaches = differing(
+        circle = differing(
             kind,
             whole=cursor.whole if has_kind else None,
             perhaps=cursor.perhaps,
             wanted=walk.scope,
         )
         is_later = has_kind and cursor.day < walk.day and slices.turns(kind)
-        turned = (cursor.day, cursor.whole.reaches) if is_later else None
-        reaches = (*reaches, *walk.again)
+        turned = (cursor.day, cursor.whole.circle) if is_later else None
+        circle = replace(circle, reaches=(*circle.reaches, *walk.again))
         if not (cursor.whole | cursor.perhaps | walk.scope).may_hold(kind):
             return True
         is_bare = not (cursor.whole.parts or cursor.perhaps.parts)
-        if not reaches and turned is None:
+        if circle == Circle() and turned is None:
             return True
         while True:
             found = slices.keys_after(
-                self.db, kind, self.actor, walk.day, reaches, turned, walk.after, kept_only=is_bare
+                self.db, kind, self.actor, walk.day, circle, turned, walk.after, kept_only=is_bare
             )
             done = self._put(kind, found, given)
             if done < len(found):
@@ -224,7 +224,7 @@ class _Pull:
         had = cursor.perhaps | cursor.whole
         kinds = [kind for kind in self.kinds if had.may_hold(kind)]
         day = local_today()
-        batch, is_all = deltas.unread(self.db, self.actor, kinds, day, had.reaches, cursor.seq)
+        batch, is_all = deltas.unread(self.db, self.actor, kinds, day, had.circle, cursor.seq)
         if not batch.rows:
             self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
             return True

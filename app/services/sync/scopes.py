@@ -11,8 +11,9 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.services.kernel.access import Actor, Db, HeldGrant
 from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import SyncKind
+from app.services.kernel.offers import Circle, SyncKind
 from app.services.kernel.reach import Reach
+from app.services.kernel.tracking import PATH
 
 Rights = frozenset[Right]
 # A unit with what is below it, and rights over it.
@@ -27,23 +28,31 @@ def rights_of(kind: SyncKind) -> Rights:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The units of an actor's grants, without the rights that no kind asks for."""
+    """The units of an actor's grants, without the rights that no kind asks for. `above`: the units
+    over these, whose invitations include them."""
 
     parts: frozenset[Part] = frozenset()
+    above: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, db: Db, actor: Actor, unit: Unit | None) -> Self:
         """What the actor holds today; of a unit, what it has in common with that."""
         deciding = frozenset[Right]().union(*map(rights_of, manifest().sync.values()))
+        inviting = {kind.right for kind in manifest().sync.values() if kind.invites is not None}
         held: defaultdict[Reach, Rights] = defaultdict(frozenset)
+        above: set[int] = set()
         for grant in actor.grants:
             reach = grant.reach if unit is None else _common(db, grant, unit)
-            if reach is not None:
-                held[_in_order(reach)] |= grant.rights & deciding
-        return cls(frozenset((reach, rights) for reach, rights in held.items() if rights))
+            if reach is None:
+                continue
+            held[_in_order(reach)] |= grant.rights & deciding
+            if grant.rights & inviting:
+                above |= _above(grant if unit is None or reach == grant.reach else unit, reach)
+        parts = frozenset((reach, rights) for reach, rights in held.items() if rights)
+        return cls(parts, frozenset(above))
 
     def __or__(self, other: Self) -> Self:
-        return type(self)(self.parts | other.parts)
+        return type(self)(self.parts | other.parts, self.above | other.above)
 
     def for_kind(self, kind: SyncKind) -> frozenset[Part]:
         """The same, as far as it decides about rows of a kind."""
@@ -58,8 +67,12 @@ class Scope:
     def reaches(self) -> tuple[Reach, ...]:
         return tuple(dict.fromkeys(reach for reach, _ in sorted(self.parts, key=_place)))
 
+    @property
+    def circle(self) -> Circle:
+        return Circle(self.reaches, self.above)
+
     def packed(self) -> list[Any]:
-        """As JSON: the sets of rights, and of each unit its set."""
+        """As JSON: the sets of rights, of each unit its set, and the units above."""
         sets = sorted({tuple(sorted(rights)) for _, rights in self.parts})
         return [
             sets,
@@ -67,16 +80,18 @@ class Scope:
                 [*packed_reach(reach), sets.index(tuple(sorted(rights)))]
                 for reach, rights in sorted(self.parts, key=_place)
             ],
+            sorted(self.above),
         ]
 
     @classmethod
     def unpacked(cls, packed: Sequence[Any]) -> Self:
-        sets, parts = packed
+        sets, parts, above = packed
         return cls(
             frozenset(
                 (unpacked_reach(reach), frozenset(map(Right, sets[number])))
                 for *reach, number in parts
-            )
+            ),
+            frozenset(above),
         )
 
 
@@ -97,6 +112,19 @@ def _common(db: Db, grant: HeldGrant, unit: Unit) -> Reach | None:
     return wanted if grant.reach.contains(unit) else None
 
 
+def units_above(actor: Actor, right: Right) -> frozenset[int]:
+    """The units over those of which the actor holds the right."""
+    held = [_above(grant, grant.reach) for grant in actor.grants if right in grant.rights]
+    return frozenset[int]().union(*held)
+
+
+def _above(place: HeldGrant | Unit, reach: Reach) -> frozenset[int]:
+    if reach.level is UnitLevel.group:
+        return frozenset()  # nothing belongs to a group
+    path = (getattr(place, name) for name in PATH)
+    return frozenset(unit_id for unit_id in path if unit_id is not None) - {reach.unit_id}
+
+
 def _in_order(reach: Reach) -> Reach:
     return replace(
         reach, communes=tuple(sorted(reach.communes)), former=tuple(sorted(reach.former))
@@ -108,18 +136,20 @@ def _place(part: Part) -> tuple[Any, ...]:
     return reach.level, reach.unit_id, reach.communes, reach.former, sorted(rights)
 
 
-def differing(
-    kind: SyncKind, *, whole: Scope | None, perhaps: Scope, wanted: Scope
-) -> tuple[Reach, ...]:
+def differing(kind: SyncKind, *, whole: Scope | None, perhaps: Scope, wanted: Scope) -> Circle:
     """The units whose rows have to be looked at again: where the rights that decide about them are
     not those by which the phone has them.
 
     The phone has all rows of `whole` (None: no rows), and some of `perhaps`.
     """
     now = wanted.for_kind(kind)
-    had = frozenset[Part]() if whole is None else whole.for_kind(kind)
-    changed = (now ^ had) | (perhaps.for_kind(kind) - now)
-    return tuple(dict.fromkeys(reach for reach, _ in sorted(changed, key=_place)))
+    whole = Scope() if whole is None else whole
+    changed = (now ^ whole.for_kind(kind)) | (perhaps.for_kind(kind) - now)
+    above = (wanted.above ^ whole.above) | (perhaps.above - wanted.above)
+    return Circle(
+        tuple(dict.fromkeys(reach for reach, _ in sorted(changed, key=_place))),
+        above if kind.invites is not None else frozenset(),
+    )
 
 
 def fields_of(kind: SyncKind) -> str:

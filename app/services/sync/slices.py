@@ -12,10 +12,10 @@ from sqlmodel import col
 
 from app.db import AnySelect, chunks
 from app.models.base import table_of
-from app.services.kernel.access import Actor, visible
-from app.services.kernel.offers import SyncKind
-from app.services.kernel.reach import Reach, within
-from app.services.sync.scopes import Scope
+from app.services.kernel.access import Actor
+from app.services.kernel.offers import Circle, SyncKind
+from app.services.kernel.reach import within
+from app.services.sync.scopes import units_above
 
 Key = int | UUID
 _LEVELS: Final = ("branch_id", "commune_id", "district_id", "province_id")
@@ -40,7 +40,8 @@ def first_day(kind: SyncKind, day: date) -> date | None:
 
 def sees(kind: SyncKind, actor: Actor, day: date) -> sa.ColumnElement[bool]:
     """Rows of a kind that the actor keeps on a phone."""
-    seen = sa.and_(kind.exists, kind.kept, visible(kind.place, actor, kind.right))
+    held = Circle(actor.reach(kind.right), units_above(actor, kind.right))
+    seen = sa.and_(kind.exists, kind.kept, stands_in(kind, held))
     first = first_day(kind, day)
     return seen if first is None else sa.and_(seen, kind.day >= first)
 
@@ -60,20 +61,20 @@ def keys_after(
     kind: SyncKind,
     actor: Actor,
     day: date,
-    reaches: Sequence[Reach],
-    turned: tuple[date, Sequence[Reach]] | None,
+    circle: Circle,
+    turned: tuple[date, Circle] | None,
     after: Key | None,
     *,
     kept_only: bool,
 ) -> list[RowPlace]:
     """The next rows of a kind by their keys: those in some units, and those that have turned since a
     day, in the units of `turned`. `kept_only`: without those that the actor does not keep."""
-    found = [within(kind.place, reaches)]
+    found = [stands_in(kind, circle)]
     if kind.shows is not None:
-        found.append(sa.and_(sees(kind, actor, day), kind.shows(reaches)))
+        found.append(sa.and_(sees(kind, actor, day), kind.shows(circle.reaches)))
     if turned is not None:
         since, units = turned
-        found.append(sa.and_(_turned(kind, since, day), within(kind.place, units)))
+        found.append(sa.and_(_turned(kind, since, day), stands_in(kind, units)))
     statement = _places(kind, actor, day).where(sa.or_(*found))
     if kept_only:
         statement = statement.where(sees(kind, actor, day))
@@ -157,6 +158,6 @@ def in_order(kinds: Mapping[str, SyncKind], names: Iterable[str]) -> Iterator[Sy
     return (kind for name, kind in kinds.items() if name in wanted)
 
 
-def within_scope(kind: SyncKind, scope: Scope) -> sa.ColumnElement[bool]:
-    """Rows of a kind that stand in the units of a scope."""
-    return within(kind.place, scope.reaches)
+def stands_in(kind: SyncKind, circle: Circle) -> sa.ColumnElement[bool]:
+    """Rows of a kind that stand in these units, or invite them."""
+    return within(kind.place, circle.reaches) if kind.invites is None else kind.invites.of(circle)
