@@ -95,7 +95,8 @@ class PushedOperation(SQLModel, table=True):
     `subject_id` the one it is about now. `digest` is of what
     was sent. `patch` is what it says, `told` what was answered (both languages). `waits_on` is what has
     to come first: the id of an operation, or of a record that another operation makes. `unit_id` is
-    where an officer decides on it.
+    where an officer decides on it. `rescued_by`: the officer who handed it in for the account, as whom
+    it is done.
     """
 
     __tablename__ = "pushed_operation"
@@ -145,6 +146,7 @@ class PushedOperation(SQLModel, table=True):
     unit_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
     patch: str | None = Field(default=None, sa_type=Sealed("operation_patch"))
     told: str | None = Field(default=None, sa_type=Sealed("operation_told"))
+    rescued_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)
     decided_at: datetime | None = None
 
@@ -190,12 +192,14 @@ def _as_sent(value: Any, handler: Any) -> SentOperation:
 
 class OperationBatch(Input):
     """At most 500 operations, in the order they were written. `sent_at` is the phone's clock at the
-    moment of sending: by it their times are put right."""
+    moment of sending: by it their times are put right. `for_device`: the phone of somebody else that wrote
+    them and cannot send them any more; they are done with the rights of who sends them."""
 
     items: Annotated[
         list[Annotated[OperationItem, WrapValidator(_as_sent)]], Constraint(min_length=1)
     ]
     sent_at: DeviceInstant | None = None
+    for_device: Annotated[UUID, Names("device", anywhere=True)] | None = None
 
     @property
     def sent(self) -> list[SentOperation]:

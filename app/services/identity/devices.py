@@ -4,6 +4,7 @@ Whoever manages an account manages its devices: `accounts:read` shows them, `acc
 them. Devices of all other people look like not found.
 """
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -231,18 +232,41 @@ def _hold(session: Session, actor: Actor, device_id: UUID) -> Device:
     device = session.get(Device, device_id, with_for_update=True)
     if device is None:
         raise not_found()
-    if device.account_id == actor.account_id:
-        return device
-    unit = _unit_of_account(session, device.account_id)
-    if not actor.covers(Right.accounts_read, unit):
-        raise not_found()
-    if not actor.covers(Right.accounts_write, unit):
-        raise forbidden(session, actor, Right.accounts_write, unit.id)
+    if device.account_id != actor.account_id:
+        _ensure_managed(session, actor, device.account_id)
     return device
 
 
-def _unit_of_account(session: Session, account_id: UUID) -> Any:
-    return session.execute(
+def _ensure_managed(db: Db, actor: Actor, account_id: UUID) -> Any:
+    """The unit of an account that the actor manages."""
+    unit = _unit_of_account(db, account_id)
+    if not actor.covers(Right.accounts_read, unit):
+        raise not_found()
+    if not actor.covers(Right.accounts_write, unit):
+        raise forbidden(db, actor, Right.accounts_write, unit.id)
+    return unit
+
+
+def owner_to_rescue(db: Db, actor: Actor, device_id: UUID, rights: Collection[Right]) -> UUID:
+    """The account of a device whose records the actor may hand in: who manages the account, and has the
+    rights that the records need where the account is. A device that was wiped has none."""
+    statement = sa.select(col(Device.account_id)).where(
+        col(Device.id) == device_id, col(Device.wiped_at).is_(None)
+    )
+    account_id: UUID | None = db.execute(statement).scalar_one_or_none()
+    if account_id is None:
+        raise not_found()
+    if account_id == actor.account_id:
+        return account_id
+    unit = _ensure_managed(db, actor, account_id)
+    for right in sorted(rights):
+        if not actor.covers(right, unit):
+            raise forbidden(db, actor, right, unit.id)
+    return account_id
+
+
+def _unit_of_account(db: Db, account_id: UUID) -> Any:
+    return db.execute(
         sa.select(*(getattr(Unit, name) for name in ("id", "level", *PATH)))
         .join(Account, col(Account.unit_id) == col(Unit.id))
         .where(col(Account.id) == account_id)

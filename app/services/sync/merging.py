@@ -74,18 +74,24 @@ def find(session: Session, kind: OperationKind, subject_id: UUID) -> Subject | N
 
 @dataclass(frozen=True, slots=True)
 class SeenRecord:
-    """What a phone knows of a record: the revision its user saw, and what it has written itself."""
+    """What a phone knows of a record: the revision its user saw, and what it has written itself:
+    operations, with the account each was done as."""
 
     record_id: UUID
     revision: int
-    own: frozenset[str]
+    own: frozenset[tuple[str, UUID]]
 
 
 def known(session: Session, row: PushedOperation, record_id: UUID) -> SeenRecord | None:
     """None where the operation says no revision, and the phone has none of an earlier one."""
     earlier = session.execute(
         sa.select(
-            col(PushedOperation.op_id), col(PushedOperation.revision), col(PushedOperation.state)
+            col(PushedOperation.op_id),
+            sa.func.coalesce(
+                col(PushedOperation.rescued_by), col(PushedOperation.account_id)
+            ).label("done_as"),
+            col(PushedOperation.revision),
+            col(PushedOperation.state),
         ).where(
             col(PushedOperation.account_id) == row.account_id,
             col(PushedOperation.subject_id) == record_id,
@@ -100,7 +106,9 @@ def known(session: Session, row: PushedOperation, record_id: UUID) -> SeenRecord
     revision = max(filter(None, done), default=None) if row.base_rev is None else row.base_rev
     if revision is None:
         return None
-    return SeenRecord(record_id, revision, frozenset(str(each.op_id) for each in earlier))
+    return SeenRecord(
+        record_id, revision, frozenset((str(each.op_id), each.done_as) for each in earlier)
+    )
 
 
 @dataclass(slots=True)
@@ -114,15 +122,14 @@ class FieldComparison:
 def compare(
     session: Session,
     actor: Actor,
-    account_id: UUID,
     seen: SeenRecord,
     subject: Subject,
     mine: Mapping[str, Any],
 ) -> FieldComparison:
     """What the phone has written, beside the record as it is."""
     changes = _changes_since(session, subject.tracked.entity, seen)
-    base = _base(session, account_id, seen, subject, changes, mine.keys())
-    found = FieldComparison(others=_others(actor, account_id, seen, subject, changes))
+    base = _base(session, seen, subject, changes, mine.keys())
+    found = FieldComparison(others=_others(actor, seen, subject, changes))
     for name, value in mine.items():
         now = subject.row[name]
         logged = to_jsonable_python(now)
@@ -143,17 +150,13 @@ def _changes_since(session: Session, entity: str, seen: SeenRecord) -> Sequence[
     ).all()
 
 
-def _is_own(account_id: UUID, seen: SeenRecord, change: Any) -> bool:
-    return (
-        change.source is ChangeSource.sync
-        and change.account_id == account_id
-        and change.source_ref in seen.own
-    )
+def _is_own(seen: SeenRecord, change: Any) -> bool:
+    done = (change.source_ref, change.account_id)
+    return change.source is ChangeSource.sync and done in seen.own
 
 
 def _base(
     session: Session,
-    account_id: UUID,
     seen: SeenRecord,
     subject: Subject,
     changes: Sequence[Any],
@@ -166,7 +169,7 @@ def _base(
     base: dict[str, Any] = dict.fromkeys(names, _UNKNOWN) if gap or not is_here else {}
     met: set[str] = set()
     for change in changes:
-        own = _is_own(account_id, seen, change)
+        own = _is_own(seen, change)
         # Of a record that somebody else created since, nothing was seen.
         values = (change.after if own else change.before) or dict.fromkeys(names, _UNKNOWN)
         for name in values.keys() & names:
@@ -187,7 +190,7 @@ def _opened(session: Session, tracked: Tracked, name: str, value: Any) -> Any:
 
 
 def _others(
-    actor: Actor, account_id: UUID, seen: SeenRecord, subject: Subject, changes: Sequence[Any]
+    actor: Actor, seen: SeenRecord, subject: Subject, changes: Sequence[Any]
 ) -> list[dict[str, Any]]:
     """Which fields were changed by somebody else, or on another phone."""
     tells_who = actor.covers(Right.changes_read, subject)
@@ -198,5 +201,5 @@ def _others(
             "at": change.at.isoformat(),
         }
         for change in changes
-        if not _is_own(account_id, seen, change)
+        if not _is_own(seen, change)
     ]

@@ -32,10 +32,12 @@ from app.models.sync.operations import (
     SentOperation,
 )
 from app.problem_texts import Language
+from app.services.identity import devices
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.changes import Origin
 from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.manifest import manifest
 from app.services.sync import taking, verdicts, waiting
 from app.services.sync.verdicts import Outcome
 from app.vault import Vault
@@ -77,15 +79,20 @@ def _uuid(value: object) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who sends, and by which clock."""
+    """Who sends, by which clock, and the account whose operations they are."""
 
     actor: Actor
     origin: Origin
     batch: OperationBatch
+    account_id: UUID
 
     @property
     def phone_id(self) -> UUID:
-        return self.actor.device_id or self.actor.session_id
+        return self.batch.for_device or self.actor.device_id or self.actor.session_id
+
+    @property
+    def rescued_by(self) -> UUID | None:
+        return None if self.account_id == self.actor.account_id else self.actor.account_id
 
 
 def take(
@@ -95,10 +102,11 @@ def take(
     if len(batch.items) > MOST_OPERATIONS:
         raise Problem("batch_too_large", count=len(batch.items), limit=MOST_OPERATIONS)
     given = [_Sent.of(at, sent) for at, sent in enumerate(batch.sent)]
-    _ensure_not_reused(database, actor, given)
-    sender = _Sender(actor, origin, batch)
+    sender = _Sender(actor, origin, batch, _account_of(database, actor, batch))
+    _ensure_not_reused(database, sender.account_id, given)
     again = [each.op_id is not None and not _take(database, sender, each) for each in given]
-    rows = _kept(database, actor, {each.op_id for each in given if each.op_id is not None})
+    op_ids = {each.op_id for each in given if each.op_id is not None}
+    rows = _kept(database, sender.account_id, op_ids)
     answers = []
     for one, came_before in zip(given, again, strict=True):
         if one.op_id is None:
@@ -107,14 +115,28 @@ def take(
             # Another phone was faster, with another body under this id.
             answers.append(verdicts.unkept(one.op_id, Problem("operation_reused"), language))
         else:
-            answers.append(verdicts.read(rows[one.op_id], language, again=came_before))
+            answers.append(
+                verdicts.read(
+                    rows[one.op_id], language, reader_id=actor.account_id, again=came_before
+                )
+            )
     return answers
 
 
-def _ensure_not_reused(database: Database, actor: Actor, given: Sequence[_Sent]) -> None:
+def _account_of(database: Database, actor: Actor, batch: OperationBatch) -> UUID:
+    """The account whose operations these are."""
+    if batch.for_device is None:
+        return actor.account_id
+    kinds = manifest().operations
+    rights = {kinds[each.item.kind].right for each in batch.sent if each.item is not None}
+    with database.reading() as db:
+        return devices.owner_to_rescue(db, actor, batch.for_device, rights)
+
+
+def _ensure_not_reused(database: Database, account_id: UUID, given: Sequence[_Sent]) -> None:
     """422 that points at each operation whose id was used for another one; nothing is done then."""
     vault = database.vault
-    kept = _kept(database, actor, {each.op_id for each in given if each.op_id is not None})
+    kept = _kept(database, account_id, {each.op_id for each in given if each.op_id is not None})
     texts: dict[UUID, str] = {}
     wrong = []
     for one in given:
@@ -132,12 +154,12 @@ def _is_same(vault: Vault, row: Any, one: _Sent) -> bool:
     return row.digest in vault.digests(one.text, _PURPOSE)
 
 
-def _kept(database: Database, actor: Actor, op_ids: Collection[UUID]) -> Mapping[UUID, Any]:
+def _kept(database: Database, account_id: UUID, op_ids: Collection[UUID]) -> Mapping[UUID, Any]:
     """The operations of an account that are known already."""
     found: dict[UUID, Any] = {}
     with database.reading() as db:
         for part in chunks(sorted(op_ids)):
-            rows = db.execute(_ROW.where(_of(actor), col(PushedOperation.op_id).in_(part)))
+            rows = db.execute(_ROW.where(_of(account_id), col(PushedOperation.op_id).in_(part)))
             found |= {row.op_id: row for row in rows}
     return found
 
@@ -145,8 +167,8 @@ def _kept(database: Database, actor: Actor, op_ids: Collection[UUID]) -> Mapping
 _ROW = sa.select(*(getattr(PushedOperation, name) for name in PushedOperation.model_fields))
 
 
-def _of(actor: Actor) -> sa.ColumnElement[bool]:
-    return col(PushedOperation.account_id) == actor.account_id
+def _of(account_id: UUID) -> sa.ColumnElement[bool]:
+    return col(PushedOperation.account_id) == account_id
 
 
 def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
@@ -163,7 +185,7 @@ def _take(database: Database, sender: _Sender, one: _Sent) -> bool:
         row = _keep(database, sender, one, _failed)
     if row is None:
         return False
-    waiting.go_on(database, sender.actor.account_id, waiting.came_with(row))
+    waiting.go_on(database, sender.account_id, waiting.came_with(row))
     return True
 
 
@@ -179,7 +201,7 @@ def _keep(
             return None
         row = session.exec(
             select(PushedOperation).where(
-                _of(sender.actor), col(PushedOperation.op_id) == one.op_id
+                _of(sender.account_id), col(PushedOperation.op_id) == one.op_id
             )
         ).one()
         origin = replace(sender.origin, source=ChangeSource.sync, source_ref=str(one.op_id))
@@ -206,7 +228,8 @@ def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
     kind = _kind(raw.get("kind")) if item is None else item.kind
     return {
         "id": new_id(),
-        "account_id": sender.actor.account_id,
+        "account_id": sender.account_id,
+        "rescued_by": sender.rescued_by,
         "op_id": one.op_id,
         "session_id": sender.actor.session_id,
         "phone_id": sender.phone_id,
@@ -233,16 +256,18 @@ def _kind(value: object) -> str | None:
 
 def get_own(db: Db, actor: Actor, op_id: UUID, language: Language) -> dict[str, Any]:
     """What became of an operation of the account, whichever phone sent it."""
-    row = db.execute(_ROW.where(_of(actor), col(PushedOperation.op_id) == op_id)).one_or_none()
+    row = db.execute(
+        _ROW.where(_of(actor.account_id), col(PushedOperation.op_id) == op_id)
+    ).one_or_none()
     if row is None:
         raise not_found()
-    return verdicts.read(row, language)
+    return verdicts.read(row, language, reader_id=actor.account_id)
 
 
 def list_own(actor: Actor, query: OperationQuery, language: Language) -> Pages:
     """The operations of the account, in the order they came."""
-    statement = _ROW.where(_of(actor))
+    statement = _ROW.where(_of(actor.account_id))
     if query.verdict is not None:
         statement = statement.where(col(PushedOperation.state) == query.verdict)
-    show = each(partial(verdicts.read, language=language))
+    show = each(partial(verdicts.read, language=language, reader_id=actor.account_id))
     return pages(statement, Order(col(PushedOperation.id)), show)

@@ -209,7 +209,7 @@ def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
         mine = act.body.model_dump(exclude_unset=True)
         if subject is None or _is_hidden(actor, subject, mine):
             return _apply(session, actor, act)
-        found = merging.compare(session, actor, act.task.row.account_id, seen, subject, mine)
+        found = merging.compare(session, actor, seen, subject, mine)
         try:
             return _compared(session, actor, act, subject, found)
         except Problem as problem:

@@ -116,10 +116,18 @@ def follows_from(row: Any) -> Problem:
     return Problem("predecessor_refused", extra={"because": because})
 
 
-def read(row: Any, language: Language, *, again: bool = False) -> dict[str, Any]:
-    """As OperationRead. `again`: it came before; what was done then is a duplicate now."""
+def read(
+    row: Any, language: Language, *, reader_id: UUID | None = None, again: bool = False
+) -> dict[str, Any]:
+    """As OperationRead. `again`: it came before; what was done then is a duplicate now.
+
+    `reader_id`: the account that asks. What an officer has done for it may be of a unit that it has lost:
+    it reads the verdict alone.
+    """
     told: dict[str, Any] = json.loads(row.told or "{}")
     said = told.get(language, {"problem": None, "warnings": []})
+    is_rescued = row.rescued_by is not None and row.rescued_by != reader_id
+    beside: dict[str, Any] = {"others": [], "warnings": [], "revision": None} if is_rescued else {}
     verdict = OperationVerdict(row.state)
     if again and row.state in _DONE:
         verdict = OperationVerdict.duplicate
@@ -135,6 +143,7 @@ def read(row: Any, language: Language, *, again: bool = False) -> dict[str, Any]
         "others": told.get("others", []),
         "fields": told.get("fields", []),
         **said,
+        **beside,
         "next": next_step(row),
         "received_at": row.received_at,
     }

@@ -105,10 +105,11 @@ def _again(database: Database, operation_id: UUID) -> list[UUID]:
         if row.waits_for is WaitsFor.decision:
             _follow(session, row)
             return []
-        actor = load_actor_of_job(session, row.account_id, row.session_id, None)
+        sender_id = row.rescued_by or row.account_id
+        actor = load_actor_of_job(session, sender_id, row.session_id, None)
         if actor is None:
             return []
-        changes.attribute(session, origin_of(row, row.account_id))
+        changes.attribute(session, origin_of(row, sender_id))
         verdicts.keep(row, taking.outcome_of(session, actor, row, item_of(row)))
         session.flush()
         return came_with(row)
