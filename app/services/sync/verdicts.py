@@ -48,7 +48,7 @@ def failed(patch: Mapping[str, Any]) -> Outcome:
     """The server itself has failed at it: it is tried again, and others do not wait for it."""
     return Outcome(
         state=OperationState.held,
-        problem=Problem(FAILED),
+        problem=Problem("operation_failed"),
         waits_for=WaitsFor.retry,
         patch=patch,
     )

@@ -1,9 +1,9 @@
 """Operations that wait: those that can go on do, and none waits for ever."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -32,11 +32,6 @@ from app.services.sync import merging, taking, verdicts
 # So long an operation waits for another one, and for an officer.
 MISSING = timedelta(days=30)
 UNDECIDED = timedelta(days=180)
-_TOO_LATE: Final[Mapping[WaitsFor | None, str]] = {
-    WaitsFor.predecessor: "predecessor_missing",
-    WaitsFor.decision: "operation_undecided",
-    WaitsFor.retry: "operation_given_up",
-}
 
 
 def origin_of(row: Any, account_id: UUID) -> Origin:
@@ -190,11 +185,19 @@ def _went_on(database: Database, row: Any, came: Sequence[UUID]) -> bool:
     return bool(came)
 
 
+def _too_late(row: PushedOperation) -> Problem:
+    if row.waits_for is WaitsFor.decision:
+        return Problem("operation_undecided")
+    if row.waits_for is WaitsFor.retry:
+        return Problem("operation_given_up")
+    return Problem("predecessor_missing")
+
+
 def _end(database: Database, operation_id: UUID) -> list[UUID]:
     with database.writing() as session:
         row = _waiting(session, operation_id)
         if row is None:
             return []
-        verdicts.keep(row, verdicts.refused(Problem(_TOO_LATE[row.waits_for])))
+        verdicts.keep(row, verdicts.refused(_too_late(row)))
         session.flush()
         return came_with(row)
