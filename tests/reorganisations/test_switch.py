@@ -4,20 +4,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
+from httpx2 import Response
 
+from app.clock import local_today
 from app.db import Database
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.units import rows
-from app.services.units.carrying import hold_for_change
+from app.services.units.carrying import carry, hold_for_change
 from tests.conftest import ROOT
 from tests.helpers.answers import Json, UnitIds, refused
-from tests.helpers.cadres import account, done
+from tests.helpers.cadres import account, done, free_members
+from tests.helpers.captures import hold
 from tests.helpers.client import Api, writing
-from tests.helpers.homes import attributed
+from tests.helpers.homes import attributed, home
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import Branches
 from tests.units.units import ago, unit_row
@@ -126,6 +129,40 @@ def test_meanwhile_others_read_and_writers_are_told(
         assert head.get("/v1/members?limit=1").status_code == 200
         assert other.post("/v1/members", json=new_member(world.id["tienluong-1"])).is_success
     assert head.post("/v1/members", json=new_member(world.gone)).is_success
+
+
+def test_meanwhile_no_writer_waits_long_for_what_goes_along(
+    world: Branches, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.on_sqlite:
+        pytest.skip("writers go one by one")
+    monkeypatch.setattr(rows, "_LONGEST_WAIT", "50ms")
+    head, officer = world.api.as_("phuongvi-1"), world.api.as_("phuongvi")
+    member = f"/v1/members/{free_members(database, world.gone)[0].id}"
+    household = f"/v1/households/{home(database, world.gone)}"
+    event = (
+        f"/v1/events/{done(head.get(f'/v1/sessions/{hold(database, [world.gone])}'))['event_id']}"
+    )
+    training = {"kind": "professional", "name": "Kế toán"}
+    writes: list[Callable[[], Response]] = [
+        lambda: head.patch(member, json={"address": "Khu 9"}),
+        lambda: officer.post(f"{member}/trainings", json=training),
+        lambda: officer.patch(household, json={"merit": True}),
+        lambda: head.patch(event, json={"title": "Họp chi hội"}),
+    ]
+    province = unit_row(database, world.gone).province_id
+    paths = {world.gone: {"province_id": province, "commune_id": world.id["tienluong"]}}
+    before = everything(database)
+    with writing(database) as session:
+        carry(attributed(session), paths, set(), local_today())
+        for write in writes:
+            answer = write()
+            refused(answer, 409, "unit_being_reorganised")
+            assert answer.headers["Retry-After"] == "5"
+        session.rollback()
+    assert changed(before, everything(database)) == {}
+    for write in writes:
+        assert write().is_success
 
 
 def test_more_members_than_sqlite_may_take_along(

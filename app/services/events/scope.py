@@ -35,6 +35,7 @@ from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.units.followers import Concerned, count_of
 from app.services.units.in_tree import OfUnit, units_of_tree
+from app.services.units.rows import waiting_briefly
 from app.services.units.units import find_filter, find_unit, valid_on
 
 
@@ -262,7 +263,8 @@ def access_event(session: Session, actor: Actor, event_id: UUID) -> Event:
     """The event, locked, for an actor who may write for one of its hosts: 404 out of scope, else
     403.
     """
-    event = session.get(Event, event_id, with_for_update={"key_share": True})
+    with waiting_briefly(session):
+        event = session.get(Event, event_id, with_for_update={"key_share": True})
     units = [] if event is None else units_of(session, event.id)
     ensure_sees(session, actor, None if event is None else event.state, units)
     assert event is not None  # noqa: S101  # it is seen
@@ -290,7 +292,8 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
         viewer(session, actor)
         raise not_found()
     event = access_event(session, actor, event_id)
-    sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
+    with waiting_briefly(session):
+        sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
     return sitting, event
 
 

@@ -140,6 +140,8 @@ def _follow(
                 session, actor, old["id"], old["joined_on"], new["joined_on"]
             )
     except Problem as problem:
+        if problem.passes:
+            raise
         return problem
     finally:
         changes.attribute(session, origin)

@@ -47,6 +47,7 @@ from app.services.members import (
     spells,
 )
 from app.services.members.checks import Doubt
+from app.services.units.rows import waiting_briefly
 from app.services.units.units import CURRENT_MEMBERS, ensure_open, find_target
 from app.text import has_given, search_key, sort_key
 
@@ -264,7 +265,7 @@ def update(
     session: Session, actor: Actor, member_id: UUID, body: MemberUpdate, expected: Expected
 ) -> tuple[dict[str, Any], list[Doubt]]:
     """Correct a member's record. The actor may not overwrite a field they may not see."""
-    row = session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
+    row = _lock(session, member_id)
     if row is None:
         require_somewhere(session, actor, Right.members_read)
         raise not_found()
@@ -305,7 +306,9 @@ def restored(values: Mapping[str, Any]) -> Member:
 
 def mark_restricted(session: Session, member_id: UUID, *, restricted: bool) -> None:
     """Set the flag that shows readers that the record is restricted."""
-    old = session.connection().execute(_LOCKED, {"member_id": member_id}).one()._asdict()
+    row = _lock(session, member_id)
+    assert row is not None  # noqa: S101  # the caller holds her
+    old = row._asdict()
     changes.revise(session, Member, old, {"restricted": restricted})
 
 
@@ -320,6 +323,11 @@ def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str
             if MASKS[name] is right
         ]
         raise forbidden(session, actor, right, row.branch_id, errors)
+
+
+def _lock(session: Session, member_id: UUID) -> Any:
+    with waiting_briefly(session):
+        return session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
 
 
 _LOCKED = (

@@ -49,18 +49,19 @@ def find_many(db: Db, unit_ids: Iterable[int]) -> Sequence[Unit]:
 
 
 @contextmanager
-def waiting_briefly(session: Session) -> Iterator[None]:
-    """Locks units in it; 409 where somebody reorganises them and is not done within seconds.
+def waiting_briefly(db: Db) -> Iterator[None]:
+    """Locks units in it, or rows that go with them; 409 where somebody reorganises them and is not done
+    within seconds. Who only reads locks nothing.
 
     On SQLite a writer has its turn: what one does in it is bounded (`reorganisation_most_members`).
     """
-    if on_sqlite(session):
+    if not isinstance(db, Session) or on_sqlite(db):
         yield
         return
-    session.execute(_WAIT, {"longest": _LONGEST_WAIT})
+    db.execute(_WAIT, {"longest": _LONGEST_WAIT})
     with _locked_is_409():
         yield
-    session.execute(_WAIT, {"longest": "0"})
+    db.execute(_WAIT, {"longest": "0"})
 
 
 @contextmanager
