@@ -14,8 +14,16 @@ from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.kernel.access_log import ReadHow
-from app.models.sync.pull import PlanQuery, SyncChecksums, SyncItem, SyncPage, SyncPlan, SyncQuery
-from app.services.sync import checksums, plan, pull
+from app.models.sync.pull import (
+    PlanQuery,
+    SyncChecksums,
+    SyncDialect,
+    SyncItem,
+    SyncPage,
+    SyncPlan,
+    SyncQuery,
+)
+from app.services.sync import checksums, plan, pull, watermelon
 
 router = Router(prefix="/v1/sync", tags=["sync"])
 
@@ -45,8 +53,11 @@ def pull_changes(
     """
     pulled = pull.pull(db, actor, query, server_of(request).cursors)
     will_show(SyncItem, pulled.page.shown, ReadHow.list)
-    items = [orjson.Fragment(item) for item in pulled.page.items]
-    page = {"items": items, "cursor": pulled.cursor, "checkpoint": pulled.checkpoint}
+    page = {"items": [], "cursor": pulled.cursor, "checkpoint": pulled.checkpoint}
+    if query.dialect is SyncDialect.watermelon:
+        page |= {"changes": watermelon.changes_of(pulled.page.items), "timestamp": pulled.seq}
+    else:
+        page["items"] = [orjson.Fragment(item) for item in pulled.page.items]
     return Response(json_bytes(page), 200, media_type=JSON)
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import MISSING, BeforeValidator, Field
 
 from app.models.base import Name, Output, Parameters, UnitId
 from app.models.kernel.following import separated
@@ -34,6 +34,20 @@ class SyncOp(StrEnum):
     delete = "delete"
 
 
+class SyncDialect(StrEnum):
+    """What a page is written for, other than an app of its own: `watermelon` is WatermelonDB."""
+
+    watermelon = "watermelon"
+
+
+class ColumnType(StrEnum):
+    """Of a column as WatermelonDB has them."""
+
+    string = "string"
+    number = "number"
+    boolean = "boolean"
+
+
 class PlanQuery(Parameters):
     kinds: Annotated[list[SyncKindName], BeforeValidator(separated)] = Field(
         default_factory=list, description="Only these kinds, separated by commas; else all."
@@ -55,12 +69,16 @@ class SyncQuery(PlanQuery):
         description="About the size of the page before it is compressed. One change with all it"
         " brings is never divided.",
     )
+    dialect: SyncDialect | None = Field(
+        default=None,
+        description="`watermelon`: the page has `changes` and a `timestamp` in place of items.",
+    )
 
 
 class PlannedKind(Output):
     """`rows` that the phone will keep, and about how many `bytes` they are before compression;
     `parents` come before it, by the field that names their row. `since`: rows of days before it are
-    not kept."""
+    not kept. `columns`: of its table in WatermelonDB, beside `id`; each of them is optional."""
 
     kind: str
     rows: int
@@ -68,6 +86,7 @@ class PlannedKind(Output):
     parents: dict[str, str]
     since: date | None
     fields: list[str]
+    columns: dict[str, ColumnType]
 
 
 class PlannedUnit(UnitRef):
@@ -98,13 +117,27 @@ class SyncItem(Output):
     row: Annotated[dict[str, Any] | None, RowOfKind("kind")]
 
 
+class TableChanges(Output):
+    """Rows of one table for WatermelonDB, flat: lists and objects are JSON in a text. An id is there
+    once. `created` is empty: what is new to the phone is `updated`, too (`sendCreatedAsUpdated`)."""
+
+    created: list[dict[str, Any]]
+    updated: list[dict[str, Any]]
+    deleted: list[str]
+
+
 class SyncPage(Output):
     """Apply the items in their order. `checkpoint`: with this page the phone has all there is, so
-    what it has agrees in itself; until then ask on at once with `cursor`."""
+    what it has agrees in itself; until then ask on at once with `cursor`.
+
+    With `dialect=watermelon` there are no items; `changes` are the same by kind, and `timestamp` is the
+    number of the change that the cursor has come to. Otherwise neither is there."""
 
     items: list[SyncItem]
     cursor: str
     checkpoint: bool
+    changes: dict[str, TableChanges] | MISSING = MISSING
+    timestamp: int | MISSING = MISSING
 
 
 class Checksum(Output):

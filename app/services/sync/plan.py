@@ -16,6 +16,7 @@ from app.services.kernel.offers import SyncKind
 from app.services.sync import slices
 from app.services.sync.pull import ensure_readable
 from app.services.sync.scopes import Scope, hash_of, versions
+from app.services.sync.watermelon import columns_of
 from app.services.units.units import find_filter
 
 # The bytes of a kind are estimated by so many of its rows.
@@ -56,6 +57,7 @@ def _planned(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> Plan
         parents=dict(kind.parents),
         since=first,
         fields=sorted(kind.schema.model_fields.keys() - kind.derived),
+        columns={**columns_of(kind.name)},
     )
 
 

@@ -35,10 +35,12 @@ _SKEW: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """A page, the sealed cursor after it, and whether the phone has all there is with it."""
+    """A page, the sealed cursor after it, the number of the change that it has come to, and whether
+    the phone has all there is with it."""
 
     page: Page
     cursor: str
+    seq: int
     checkpoint: bool
 
 
@@ -52,7 +54,7 @@ def pull(db: Connection, actor: Actor, query: SyncQuery, sealer: Sealer) -> Pull
             _ensure_same(cursor, query)
         page = _Pull(db, actor, cursor, Page(query.max_bytes))
         checkpoint = page.fill()
-        return Pulled(page.page, page.cursor.sealed(sealer), checkpoint)
+        return Pulled(page.page, page.cursor.sealed(sealer), page.cursor.seq, checkpoint)
 
 
 def _ensure_same(cursor: Cursor, query: SyncQuery) -> None:
