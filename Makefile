@@ -129,7 +129,7 @@ recorded: install-test ## what the tests see of each operation (problems, exampl
 	$(PY) -m tests.helpers.recording $$folder
 
 .PHONY: system-test
-system-test: install-test ## what needs programs of the system; root installs them where there is apt
+system-test: install-test $(NODE_MODULES) ## what needs programs of the system; root installs them where there is apt
 	@$(PY) -m tests.system.packages
 	@env -u TEST_DATABASE_URL HOISO_TEST_DATABASE=postgresql $(PY) -m pytest tests/system $(PYTEST_ARGS)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.databases import Clones
 from tests.system import packages
-from tests.system.running import Stage
+from tests.system.running import Demo, Stage, demo_in
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,3 +39,12 @@ def stage(clones: Clones, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A database, and processes that end with the tests of the file: a start takes seconds."""
     with clones.clone() as url, ExitStack() as ending:
         yield Stage(url, tmp_path_factory.mktemp("stage"), ending)
+
+
+@pytest.fixture(scope="session")
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Demo]:
+    """The demo that a test asks for: "of 2024" or "reformed"."""
+    with demo_in(tmp_path_factory.mktemp("demo"), reformed=request.param == "reformed") as served:
+        yield served

@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 
 # Package and the program it brings.
-PROGRAMS = {"pgbouncer": "pgbouncer", "nginx-light": "nginx", "postgresql": "pg_ctl"}
+PROGRAMS = {
+    "pgbouncer": "pgbouncer",
+    "nginx-light": "nginx",
+    "postgresql": "pg_ctl",
+    "default-jre-headless": "java",
+}
 _FOLDERS = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"]
 # At this run level the services of the packages are not started.
 _ENVIRONMENT = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}

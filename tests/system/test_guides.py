@@ -4,19 +4,15 @@ The blocks of a guide are one script, run against a server with the demo distric
 reforms. A guide says of what it shows to be refused; those codes are listed here.
 """
 
-import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.helpers.client import PASSWORD
-from tests.system.running import HOISO, SETTINGS, free_port, ready, until
+from tests.system.running import Demo
 
 # The demo is loaded by the first, and a guide takes as long as its commands.
 pytestmark = pytest.mark.timeout(900)
@@ -44,13 +40,6 @@ _OF_OTHERS = re.compile(r"^npx .*$", re.MULTILINE)
 _REFORMED = re.compile(r"^(\w+)=\S+ +# with the reforms of 2025: (\S+)$", re.MULTILINE)
 
 
-class Demo(NamedTuple):
-    """A server with the demo district."""
-
-    address: str
-    reformed: bool
-
-
 def script(guide: str, demo: Demo) -> str:
     """The commands of a guide, for this server and its password."""
     text = (ROOT / f"docs/guides/{guide}.md").read_text("utf-8")
@@ -61,30 +50,20 @@ def script(guide: str, demo: Demo) -> str:
     return re.sub(r"^PASSWORD=\.\.\..*$", f"PASSWORD={PASSWORD}", commands, flags=re.MULTILINE)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["of 2024", "reformed"])
-def demo(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Demo]:
-    """As `make run` starts it."""
-    folder, port = tmp_path_factory.mktemp("guides"), free_port()
-    env = os.environ | SETTINGS | {"HOISO_PORT": str(port), "HOISO_DATA_DIR": str(folder)}
-    env |= {"HOISO_DATABASE_URL": f"sqlite:///{folder}/hoiso.db", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", HOISO]
-    load = ["demo", "--password", PASSWORD, "--meetings-later"]
-    for arguments in (["migrate"], [*load, *(["--reformed"] if request.param else [])]):
-        subprocess.run([*command, *arguments], env=env, check=True, stdout=subprocess.DEVNULL)
-    where = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*command, "serve"], env=env, stdout=subprocess.DEVNULL) as server:
-        try:
-            until(lambda: ready(where), 60)
-            yield Demo(where, request.param)
-        finally:
-            server.terminate()
-
-
+@pytest.mark.parametrize("demo", ["of 2024"], indirect=True)
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("guide", REFUSED)
 def test_a_guide_runs_as_it_is_written(demo: Demo, tmp_path: Path, guide: str, shell: str) -> None:
+    _run(demo, tmp_path, guide, shell)
+
+
+@pytest.mark.parametrize("demo", ["reformed"], indirect=True)
+@pytest.mark.parametrize("guide", REFUSED)
+def test_a_guide_runs_after_the_reforms(demo: Demo, tmp_path: Path, guide: str) -> None:
+    _run(demo, tmp_path, guide, "sh")
+
+
+def _run(demo: Demo, tmp_path: Path, guide: str, shell: str) -> None:
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     ran = subprocess.run(
         [shell, "-uc", script(guide, demo)],

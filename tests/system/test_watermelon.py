@@ -1,21 +1,12 @@
 """WatermelonDB itself, on a phone of a branch head, against a live server."""
 
-import subprocess
 from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.helpers.client import PASSWORD
-from tests.system.running import Stage, free_port, ready, until
+from tests.system.running import Stage, free_port, output_of, ready, until
 
 CLIENT = ROOT / "openapi/client-check"
-
-
-def _run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
-    return done.stdout
 
 
 def test_a_head_s_day_with_watermelondb(stage: Stage, tmp_path: Path) -> None:
@@ -23,10 +14,10 @@ def test_a_head_s_day_with_watermelondb(stage: Stage, tmp_path: Path) -> None:
     # Beside node_modules, where Node finds what it imports.
     made = CLIENT / "generated/watermelon"
     options = ("--project", "tsconfig.watermelon.json", "--outDir", made)
-    _run(ROOT / "openapi/node_modules/.bin/tsc", *options, cwd=CLIENT)
+    output_of(ROOT / "openapi/node_modules/.bin/tsc", *options, cwd=CLIENT)
     port = free_port()
     stage.hoiso("server", "serve", HOISO_PORT=str(port))
     address = f"http://127.0.0.1:{port}"
     until(lambda: ready(address), 60)
     day = ("node", made / "watermelon-day.js", address, "phuongvi-1", "phuongvi", PASSWORD)
-    assert "nothing lost" in _run(*day, cwd=tmp_path)
+    assert "nothing lost" in output_of(*day, cwd=tmp_path)
