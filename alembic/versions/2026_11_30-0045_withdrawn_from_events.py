@@ -29,7 +29,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["unit_id"], ["unit.id"], name="fk_event_withdrawal_unit_id_unit", ondelete="RESTRICT"
+            ["unit_id"], ["unit.id"], name="fk_event_withdrawal_unit_id_unit", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("event_id", "unit_id", name="pk_event_withdrawal"),
     )

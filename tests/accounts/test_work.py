@@ -14,6 +14,7 @@ from app.services.poverty import campaigns
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import free_members
 from tests.helpers.client import Api, counted
+from tests.helpers.operations import edit, push
 from tests.identity.devices import enrolled
 from tests.imports.test_imports import csv_file, previewed
 
@@ -216,6 +217,16 @@ def unsent_records(world: World) -> Done:
     return lambda: report(0)
 
 
+def sync_operation(world: World) -> Done:
+    head, path = world.head, f"/v1/members/{world.woman()}"
+    seen = head.get(path).json()
+    assert world.officer.patch(path, json={"occupation": "Trồng chè"}).status_code == 200
+    [answer] = push(head, edit(seen, occupation="Thợ may"))
+    assert answer["verdict"] == "conflict"
+    [entry] = world.officer.get("/v1/sync/inbox").json()["items"]
+    return lambda: world.sent(world.officer, f"/v1/sync/inbox/{entry['id']}/decline", reason="Sai")
+
+
 OTHERS = ("tienluong", "tienluong-1", "member", "auditor")
 # What comes, its kind, who acts, who does not see it.
 KINDS = [
@@ -231,6 +242,7 @@ KINDS = [
     (review, "review", "phuongvi", OTHERS),
     (post_ending, "post_ending", "phuongvi", OTHERS),
     (unsent_records, "unsent_records", "phuongvi", (*OTHERS, "phuongvi-1")),
+    (sync_operation, "sync_operation", "phuongvi", OTHERS),
     (reorganisation, "reorganisation", "camkhe", (*OTHERS, "phuongvi", "phuongvi-1")),
 ]
 

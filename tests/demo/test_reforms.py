@@ -39,7 +39,7 @@ OF_2025_JULY = {
     "08431": "Xã Đồng Lương",
 }
 # What is left of a reorganisation that was taken back, what tells of it, and what is to be counted anew.
-LEFT = {"reorganisation", "reorganised_unit", "notification"}
+LEFT = {"reorganisation", "reorganised_unit", "notification", "event_withdrawal"}
 
 
 def thin(scale: Scale, seed: int = DEFAULT_SEED) -> DemoPlan:

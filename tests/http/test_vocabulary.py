@@ -51,7 +51,7 @@ SELECTS = {
     "list_unit_appointments": {"all", "expiring_within"},
     "list_units": {"include_closed"},
     # How large a page of rows of many kinds may be.
-    "pull_changes": {"max_bytes"},
+    "pull_changes": {"dialect", "max_bytes"},
 }
 WHY = re.compile(r"reason|cause|because|why")
 # Causes of poverty are a term of the law; the others are lists or texts, not the reason of an act.

@@ -129,7 +129,7 @@ class TestInstalling:
         few = [each for each in capabilities.CAPABILITIES if each.name in known]
         try:
             capabilities.install(few)
-            assert set(manifest.manifest().by_entity) == {"account", "grant", "unit"}
+            assert set(manifest.manifest().by_entity) == {"account", "device", "grant", "unit"}
             assert not any(sa.event.contains(Session, *each) for each in account.LISTENERS)
         finally:
             capabilities.install()

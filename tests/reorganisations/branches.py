@@ -16,7 +16,8 @@ from tests.units.units import ago
 
 # The stays of households are derived: each has a new id when it is found again. Units wait for the
 # fold to count them.
-OWN = {"reorganisation", "reorganised_unit", "notification", "poverty_stay"}
+# Of events, what the heir had and has no more stays written down for its phones.
+OWN = {"reorganisation", "reorganised_unit", "notification", "poverty_stay", "event_withdrawal"}
 
 
 class Branches:

@@ -45,7 +45,7 @@ ENDED = {
 # Rows of a group (below), of a unit that was made of another, of a province, of sides that agree, and of
 # what the log has yet to number, or the fold to count; and what phones have sent.
 OF_OTHERS = {
-    "pushed_operation",
+    *("pushed_operation", "event_withdrawal"),
     "participation",
     "unit_succession",
     "poverty_edition",

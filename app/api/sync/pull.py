@@ -53,11 +53,15 @@ def pull_changes(
     """
     pulled = pull.pull(db, actor, query, server_of(request).cursors)
     will_show(SyncItem, pulled.page.shown, ReadHow.list)
-    page = {"items": [], "cursor": pulled.cursor, "checkpoint": pulled.checkpoint}
-    if query.dialect is SyncDialect.watermelon:
-        page |= {"changes": watermelon.changes_of(pulled.page.items), "timestamp": pulled.seq}
-    else:
-        page["items"] = [orjson.Fragment(item) for item in pulled.page.items]
+    is_flat = query.dialect is SyncDialect.watermelon
+    items = pulled.page.items
+    page = {
+        "items": [] if is_flat else [orjson.Fragment(item) for item in items],
+        "cursor": pulled.cursor,
+        "checkpoint": pulled.checkpoint,
+        "changes": watermelon.changes_of(items) if is_flat else None,
+        "timestamp": pulled.seq if is_flat else None,
+    }
     return Response(json_bytes(page), 200, media_type=JSON)
 
 

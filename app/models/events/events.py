@@ -144,7 +144,8 @@ class EventWithdrawal(_Standing, table=True):
     event_id: UUID = Field(
         foreign_key="event.id", primary_key=True, ondelete="CASCADE", sa_type=Uuid
     )
-    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="RESTRICT")
+    # A unit that a reorganisation opened never was once that is taken back.
+    unit_id: int = Field(foreign_key="unit.id", primary_key=True, ondelete="CASCADE")
 
 
 class EventSession(_Standing, Revised, table=True):

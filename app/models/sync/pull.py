@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import MISSING, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from app.models.base import Name, Output, Parameters, UnitId
 from app.models.kernel.following import separated
@@ -131,13 +131,13 @@ class SyncPage(Output):
     what it has agrees in itself; until then ask on at once with `cursor`.
 
     With `dialect=watermelon` there are no items; `changes` are the same by kind, and `timestamp` is the
-    number of the change that the cursor has come to. Otherwise neither is there."""
+    number of the change that the cursor has come to. Otherwise both are null."""
 
     items: list[SyncItem]
     cursor: str
     checkpoint: bool
-    changes: dict[str, TableChanges] | MISSING = MISSING
-    timestamp: int | MISSING = MISSING
+    changes: dict[str, TableChanges] | None
+    timestamp: int | None
 
 
 class Checksum(Output):

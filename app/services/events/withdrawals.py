@@ -13,8 +13,13 @@ _COLUMNS = ("event_id", "unit_id", *PATH)
 
 
 def keep(session: Session, event_id: UUID, staying: Collection[int]) -> None:
-    """Keep the units of the event that are not among those that stay: before their rows go."""
-    known = sa.select(col(EventWithdrawal.unit_id)).where(col(EventWithdrawal.event_id) == event_id)
+    """Keep the units of the event that are not among those that stay: before their rows go. Those that
+    are of it again are kept no longer."""
+    kept = col(EventWithdrawal.event_id) == event_id
+    session.execute(
+        sa.delete(EventWithdrawal).where(kept, col(EventWithdrawal.unit_id).in_(staying))
+    )
+    known = sa.select(col(EventWithdrawal.unit_id)).where(kept)
     leaving = (
         sa.select(*(getattr(EventUnit, name) for name in _COLUMNS))
         .distinct()

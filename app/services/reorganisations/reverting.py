@@ -152,10 +152,16 @@ def _naming() -> Iterator[sa.Column[int]]:
     """The columns that name a unit, but for those of the tree itself, of logs, and of what is derived
     and goes with a unit that is deleted."""
     for model, owner in manifest().owners.items():
-        names = {*unit_columns(model), *(name for name in PATH if name in model.model_fields)}
-        if model is not Unit and model not in _OWN and owner.name != _LOGS:
-            columns = (table_of(model).c[name] for name in sorted(names))
-            yield from (column for column in columns if not _goes_with_it(column))
+        if model is Unit or model in _OWN or owner.name == _LOGS:
+            continue
+        columns = table_of(model).c
+        names = unit_columns(model)
+        if any(_goes_with_it(columns[name]) for name in names):
+            # Its path goes with the unit that it stands in.
+            found = {n for n in names if columns[n].foreign_keys and not _goes_with_it(columns[n])}
+        else:
+            found = {*names, *(name for name in PATH if name in columns)}
+        yield from (columns[name] for name in sorted(found))
 
 
 def _goes_with_it(column: sa.Column[int]) -> bool:
