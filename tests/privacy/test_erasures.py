@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from httpx2 import Response
 from sqlmodel import col, select
 
+from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.kernel.accounts import Account
@@ -565,6 +566,13 @@ class TestRefused:
         her.leaves()
         body = {"dry_run": False, "request_id": her.asks(), "digest": "0" * 32}
         refused(her.province.post(f"{her.path}/erasure", json=body), 409, "erasure_changed")
+
+    def test_who_reads_her_record_meanwhile_changes_nothing(self, her: Her, api: Api) -> None:
+        her.leaves()
+        body = {"dry_run": False, "request_id": her.asks(), "digest": her.tried()["digest"]}
+        ok(her.officer.get(her.path))
+        serving(api.app).access_log.flush()
+        ok(her.province.post(f"{her.path}/erasure", json=body))
 
     def test_rights(self, her: Her, api: Api) -> None:
         path, body = f"{her.path}/erasure", {"dry_run": True}

@@ -30,6 +30,7 @@ CAPABILITY = Capability(
             "Nhật ký ai đã xem dữ liệu nhạy cảm (chỉ tên trường)",
             "Who read her sensitive data (names of fields alone)",
             tells_nobody=frozenset({"fields"}),
+            passing=True,
         ),
         Holding(
             Job,
