@@ -148,6 +148,16 @@ class TestThereAgain:
             head = served(shared_server, app, again).as_("phuongvi-1")
             assert head.get(f"/v1/members/{member}/photo").content == seen
 
+    def test_one_that_ends_early_makes_no_backup(
+        self, world: World, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        photographed(world, world.joins())
+        size = FolderStore.size
+        monkeypatch.setattr(FolderStore, "size", lambda *of: (size(*of) or 0) + 1)
+        with pytest.raises(BackupRefused, match="shorter"):
+            backed_up(world)
+        assert not (world.folder / "hoiso.backup").exists()
+
     def test_without_files(self, world: World, store: FolderStore, empty: str) -> None:
         """They come back with the folder: what the database has of them stays."""
         member = world.joins()

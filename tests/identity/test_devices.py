@@ -28,7 +28,7 @@ class TestEnrolment:
         assert device["account"]["username"] == "phuongvi-1"
         assert {name: device[name] for name in PHONE} == PHONE
         flags = ("id", "state", "current", "signed_in", "revoked_at", "wiped_at")
-        assert [device[name] for name in flags] == [phone.id, "enrolled", False, True, None, None]
+        assert [device[name] for name in flags] == [phone.id, "enrolled", True, True, None, None]
         [row] = stored(database)
         [opened] = sessions_of(database, "phuongvi-1")
         assert (str(row.id), row.account_id, opened.device_id) == (
@@ -49,10 +49,20 @@ class TestEnrolment:
         again = phone.enrol(app_version="1.5.0")
         assert (again.status_code, again.json()["app_version"]) == (200, "1.5.0")
         assert again.json()["revision"] == 1
-        refusal(phone.enrol(name="Máy khác"), 409, "id_taken")
         refusal(phone.enrol(platform="ios"), 409, "id_taken")
         [row] = stored(database)
         assert (row.name, row.app_version) == (PHONE["name"], "1.5.0")
+
+    def test_a_device_that_was_renamed_enrols_again(self, api: Api, database: Database) -> None:
+        first = enrolled(api, "phuongvi-1")
+        named = api.as_("phuongvi").patch(first.path, json={"name": "Máy chi hội 1"})
+        assert named.status_code == 200
+        second = Phone(api, "phuongvi-1", None)
+        second.id = first.id
+        answer = second.enrol()
+        assert (answer.status_code, answer.json()["name"]) == (200, "Máy chi hội 1")
+        assert answer.json()["current"] is True
+        assert [row.name for row in stored(database)] == ["Máy chi hội 1"]
 
     def test_the_id_of_another_account_is_taken(self, api: Api, database: Database) -> None:
         """A phone that changed hands enrols under an id of its own."""

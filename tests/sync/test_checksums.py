@@ -35,6 +35,18 @@ def test_they_agree(phone: Phone, unit_id: UnitIds) -> None:
     }
 
 
+def test_of_one_unit_they_are_of_what_its_stream_sends(phone: Phone, unit_id: UnitIds) -> None:
+    """Also of a post elsewhere whose holder stands in the unit."""
+    branch = unit_id["phuongvi-1"]
+    part = Phone(phone.api, unit=branch)
+    part.pull()
+    sums = sums_of(phone.api, unit=branch)
+    assert sums == part.checksums()
+    assert {unit for _, unit in sums} > {branch}
+    planned = done(phone.api.get("/v1/sync/plan", params={"unit": branch}))
+    assert planned["rows"] == sum(map(len, part.rows.values()))
+
+
 def test_what_differs_is_loaded_again(phone: Phone, unit_id: UnitIds) -> None:
     branch = unit_id["phuongvi-2"]
     lost = next(k for k, row in phone.rows["member"].items() if row["branch_id"] == branch)

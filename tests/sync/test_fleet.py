@@ -209,7 +209,7 @@ class Fleet:
 
     def _changes(self, column: object, values: list[str]) -> list[Change]:
         with writing(self.database) as session:
-            statement = sa.select(Change).where(column.in_(values))  # type: ignore[attr-defined]
+            statement = sa.select(Change).where(col(column).in_(values))
             return list(session.execute(statement.order_by(col(Change.revision))).scalars())
 
     def _of_operation(self, op_id: str) -> str:

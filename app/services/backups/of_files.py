@@ -82,7 +82,11 @@ def _send(store: Store, name: UUID, sink: Sink) -> int:
     with store.open(name) as file:
         sink.write(_HEAD.pack(name.bytes, length))
         for start in range(0, length, _BLOCK):
-            sink.write(file.read(min(_BLOCK, length - start)))
+            wanted = min(_BLOCK, length - start)
+            block = file.read(wanted)
+            if len(block) < wanted:
+                raise BackupRefused(f"the file {name} is shorter than the folder said")
+            sink.write(block)
     return length
 
 

@@ -5,6 +5,7 @@ them. Devices of all other people look like not found.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -176,8 +177,8 @@ def enrol(
         )
 
     def same(device: Device) -> bool:
-        mine = device.account_id == actor.account_id
-        return mine and (device.name, device.platform) == (body.name, body.platform)
+        # Its name may be another since: an officer has renamed it.
+        return (device.account_id, device.platform) == (actor.account_id, body.platform)
 
     device, is_new = created_once(session, Device, body.id, made, same=same)
     if device.revoked_at is not None:
@@ -186,7 +187,7 @@ def enrol(
     opened.device_id = device.id
     session.flush()
     signin.forget(session_id=opened.id)
-    return _written(session, actor, device), is_new
+    return _written(session, replace(actor, device_id=device.id), device), is_new
 
 
 def _ensure_within_limit(session: Session, actor: Actor) -> None:

@@ -43,15 +43,16 @@ def checksums(db: Connection, actor: Actor, query: PlanQuery) -> SyncChecksums:
 
 
 def _of_kind(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> list[Checksum]:
+    today = local_today()
     rows = db.execute(
         slices.kept_rows(
             kind,
             actor,
-            local_today(),
+            today,
             col(kind.model.id),
             col(kind.model.revision),
             slices.unit_of(kind).label("unit_id"),
-        ).where(slices.stands_in(kind, scope.circle))
+        ).where(slices.concerns(kind, actor, today, scope.circle))
     ).all()
     masked = _masked(db, actor, kind, rows)
     sums: defaultdict[int, int] = defaultdict(int)

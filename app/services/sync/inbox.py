@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
+from app.models.base import table_of
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.models.sync.operations import (
@@ -117,7 +118,7 @@ def _subjects(db: Db, rows: Sequence[Any]) -> Mapping[tuple[str, UUID], Any]:
         model, _ = manifest().by_entity[manifest().operations[kind].entity]
         ids = [row.subject_id for row in rows if row.kind == kind]
         columns = [getattr(model, name) for name in model.model_fields]
-        for each in db.execute(sa.select(*columns).where(model.__table__.c.id.in_(ids))):  # type: ignore[attr-defined]  # SQLModel hides it
+        for each in db.execute(sa.select(*columns).where(table_of(model).c.id.in_(ids))):
             found[kind, each.id] = each
     return found
 

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from sqlmodel import Session, col
 
 from app.db import vault_of
+from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change, ChangeSource
 from app.models.sync.operations import OperationState, PushedOperation
@@ -64,7 +65,7 @@ def find(session: Session, kind: OperationKind, subject_id: UUID) -> Subject | N
     """The record an operation of this kind is about, for whoever asks."""
     model, tracked = manifest().by_entity[kind.entity]
     columns = [getattr(model, name) for name in model.model_fields]
-    statement = sa.select(*columns).where(col(getattr(model, "id")) == subject_id)  # noqa: B009
+    statement = sa.select(*columns).where(table_of(model).c.id == subject_id)
     found = session.execute(statement).one_or_none()
     if found is None:
         return None

@@ -43,7 +43,7 @@ def plan(db: Connection, actor: Actor, query: PlanQuery) -> SyncPlan:
 
 def _planned(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> PlannedKind:
     today = local_today()
-    here = slices.stands_in(kind, scope.circle)
+    here = slices.concerns(kind, actor, today, scope.circle)
     kept = slices.kept_rows(kind, actor, today, col(kind.model.id)).where(here)
     count = sa.select(sa.func.count()).select_from(kept.subquery())
     rows = db.execute(count).scalar_one()

@@ -69,9 +69,7 @@ def keys_after(
 ) -> list[RowPlace]:
     """The next rows of a kind by their keys: those in some units, and those that have turned since a
     day, in the units of `turned`. `kept_only`: without those that the actor does not keep."""
-    found = [stands_in(kind, circle)]
-    if kind.shows is not None:
-        found.append(sa.and_(sees(kind, actor, day), kind.shows(circle.reaches)))
+    found = [concerns(kind, actor, day, circle)]
     if turned is not None:
         since, units = turned
         found.append(sa.and_(_turned(kind, since, day), stands_in(kind, units)))
@@ -82,6 +80,14 @@ def keys_after(
         statement = statement.where(col(kind.model.id) > after)
     rows = db.execute(statement.order_by(col(kind.model.id)).limit(kind.page))
     return [_place(row) for row in rows]
+
+
+def concerns(kind: SyncKind, actor: Actor, day: date, circle: Circle) -> sa.ColumnElement[bool]:
+    """Rows that stand in these units, and those kept ones that show somebody who does."""
+    here = stands_in(kind, circle)
+    if kind.shows is None:
+        return here
+    return sa.or_(here, sa.and_(sees(kind, actor, day), kind.shows(circle.reaches)))
 
 
 def turns(kind: SyncKind) -> bool:
