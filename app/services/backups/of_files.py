@@ -5,7 +5,7 @@ names and no paths: an id leads to one place in the store, whatever it is.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Final
@@ -58,18 +58,19 @@ def send(
     """The objects; returns those that the store does not have."""
     absent: list[UUID] = []
     done = 0
-    for name in _names(connection):
-        progress("sealing files", done, inside.size)
-        try:
-            done += _send(store, name, sink)
-        except Missing:
-            sink.write(_HEAD.pack(name.bytes, _ABSENT))
-            absent.append(name)
+    with closing(_names(connection)) as names:
+        for name in names:
+            progress("sealing files", done, inside.size)
+            try:
+                done += _send(store, name, sink)
+            except Missing:
+                sink.write(_HEAD.pack(name.bytes, _ABSENT))
+                absent.append(name)
     progress("sealing files", inside.size, inside.size)
     return absent
 
 
-def _names(connection: Connection) -> Iterator[UUID]:
+def _names(connection: Connection) -> Generator[UUID]:
     """None of a schema that knows no files yet."""
     if sa.inspect(connection).has_table(StoredFile.__tablename__):
         yield from keeping.names(connection)

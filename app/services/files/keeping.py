@@ -83,7 +83,11 @@ def names(db: Db) -> Iterator[UUID]:
     """All of them, in their order, as they are read."""
     each = (sa.select(column).where(column.is_not(None)) for column in _NAMES)
     every = sa.union_all(*each).order_by(sa.text("1"))
-    yield from db.execute(every, execution_options={"yield_per": _CHUNK}).scalars()
+    found = db.execute(every, execution_options={"yield_per": _CHUNK}).scalars()
+    try:
+        yield from found
+    finally:
+        found.close()  # also of a reader that ends early
 
 
 def unnamed(db: Db, names: Sequence[UUID]) -> set[UUID]:
