@@ -1,6 +1,7 @@
 """Documents say a thing once, and what they point at is there."""
 
 import re
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -79,3 +80,22 @@ class TestWords:
             if self.DIALECT.search(line)
         }
         assert found == set()
+
+
+def test_the_map_of_the_code_has_every_capability_in_its_order() -> None:
+    """The table of README.md, and the layers that import-linter holds; without rooms that are empty."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = config["tool"]["importlinter"]["contracts"]
+    [layers] = [each["layers"] for each in contracts if each["name"].startswith("Capabilities: ")]
+    rooms = [
+        {name for name in re.findall(r"\w+", layer) if _modules(ROOT / "app/services" / name)}
+        for layer in layers
+    ]
+    text = (ROOT / "README.md").read_text("utf-8")
+    _, _, table = text.partition("| from above | what lives there |\n| --- | --- |\n")
+    rows = re.findall(r"^\| ([\w, ]+) \|", table.partition("\n\n")[0], flags=re.MULTILINE)
+    assert [set(row.split(", ")) for row in rows] == [room for room in rooms if room]
+
+
+def _modules(package: Path) -> bool:
+    return any(each.name != "__init__.py" for each in package.glob("*.py"))
