@@ -247,7 +247,8 @@ def sent(api: Api, route: Route, ids: dict[str, str]) -> tuple[int, str]:
     answer: Response = api.request(route.method, path, **body)
     text = answer.text
     for known in ids.values():
-        text = text.replace(f"/{known}", "/*")
+        # A whole part of the address: a unit's number may begin the id of a device.
+        text = re.sub(rf"/{known}\b(?!-)", "/*", text)
     return answer.status_code, UUIDS.sub("*", re.sub('"request_id": *"[^"]*"', "", text))
 
 
