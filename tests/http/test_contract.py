@@ -21,6 +21,7 @@ import pytest
 import requests
 import schemathesis
 from fastapi import FastAPI
+from hypothesis.internal import lambda_sources
 from pydantic import BaseModel
 from schemathesis import engine
 from schemathesis.config import SchemathesisConfig
@@ -239,12 +240,24 @@ def lived_in(clones: Clones, shared_app: FastAPI, shared_server: Server) -> Iter
 
 
 @pytest.fixture(scope="module")
+def lambdas_read_once() -> Iterator[None]:
+    """Hypothesis keeps what it read of the source of a lambda for one thread, and the engine takes a
+    new thread for each operation: a third of the time went into reading them again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for cache in ("AST_LAMBDAS_CACHE", "LAMBDA_DIGEST_DESCRIPTION_CACHE"):
+            patch.setattr(lambda_sources, cache, {})
+        yield
+
+
+@pytest.fixture(scope="module")
 def found(lived_in: Clones) -> Found:
     """The same in every copy."""
     with lived_in.clone() as url, closing(Database(make_settings(url))) as database:
         return ids_in(database)
 
 
+@pytest.mark.usefixtures("lambdas_read_once")
 class TestEveryOperation:
     def test_of_the_contract_is_asked(self, app: FastAPI) -> None:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]
@@ -300,6 +313,8 @@ def settings(left_out: set[str]) -> SchemathesisConfig:
                 "database": "none",
             },
             "phases": {"stateful": {"enabled": False}},
+            # It would look for them in this file, where the application it asks is defined.
+            "analysis": {"constants": {"enabled": False}},
             "checks": checks,
         }
     )
