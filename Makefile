@@ -115,10 +115,10 @@ dev: install ## the same, started anew whenever a file of app/ changes
 
 .PHONY: test
 test: install-test ## the whole suite, on SQLite and then on a real PostgreSQL
-	@failed=; \
+	@failed=; notes=$$(mktemp -d); trap 'rm -rf "$$notes"' EXIT; \
 	for database in sqlite postgresql; do \
 	  printf '\n== tests on %s\n' $$database; \
-	  HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database (exit $$?)"; \
+	  HOISO_TEST_NOTES=$$notes HOISO_TEST_DATABASE=$$database $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed $$database (exit $$?)"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 
@@ -134,8 +134,9 @@ system-test: install-test $(NODE_MODULES) ## what needs programs of the system; 
 	@env -u TEST_DATABASE_URL HOISO_TEST_DATABASE=postgresql $(PY) -m pytest tests/system $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: install-test $(VENV)/.bench ## the long forms of random, racing and fuzz tests, and of memory: SOAK=20 SEED=7 make soak
+soak: install-test $(VENV)/.bench ## every test on PostgreSQL; the long forms of random, racing and fuzz tests, and of memory: SOAK=20 SEED=7 make soak
 	@seed=$${SEED:-$$(date +%s)}; echo "seed $$seed"; failed=; \
+	HOISO_TEST_DATABASE=postgresql $(PY) -m pytest -n $(TEST_JOBS) $(PYTEST_ARGS) || failed="$$failed postgresql (every test)"; \
 	for database in sqlite postgresql; do \
 	  printf '\n== soak on %s\n' $$database; \
 	  HOISO_SOAK=$${SOAK:-20} HOISO_SOAK_SEED=$$seed HOISO_TEST_DATABASE=$$database \

@@ -30,7 +30,7 @@ from app.services.demo import demo
 from app.services.demo.plan import Scale
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access_log import AccessLog
-from tests.helpers import soak
+from tests.helpers import second_turn, soak
 from tests.helpers.budget import Budget
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory, postgresql_server
@@ -58,26 +58,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config, "workerinput"
     ):  # the workers of xdist report to the one that started them
         config.pluginmanager.register(Budget.of_project(), "budget")
+    if second_turn.FOLDER and not ON_POSTGRESQL:
+        config.pluginmanager.register(second_turn.Notes(Path(second_turn.FOLDER)), "second-turn")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL's turn only what asks a database: all else says the same as on SQLite's. In a
-    soak only what has a long form.
-    """
-    if soak.TIMES > 1:
-        config.hook.pytest_deselected(items=[i for i in items if not soak.has_long_form(i)])
-        items[:] = [item for item in items if soak.has_long_form(item)]
-    if not ON_POSTGRESQL:
-        return
-    needed: list[pytest.Item] = []
-    others: list[pytest.Item] = []
-    for item in items:
-        asks = "clones" in getattr(item, "fixturenames", ())
-        asks = asks or item.path.stem in BESIDE_THE_CLONES
-        alike = item.get_closest_marker("alike_on_both")
-        (needed if asks and not alike else others).append(item)
-    config.hook.pytest_deselected(items=others)
-    items[:] = needed
+    """In a soak only what has a long form; on PostgreSQL's turn what asks it something new."""
+    kept = [item for item in items if soak.TIMES == 1 or soak.has_long_form(item)]
+    if ON_POSTGRESQL:
+        kept = second_turn.of([item for item in kept if _asks_a_database(item)])
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = kept
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    """All other tests say the same as on SQLite's turn."""
+    asks = "clones" in getattr(item, "fixturenames", ()) or item.path.stem in BESIDE_THE_CLONES
+    return asks and not item.get_closest_marker("alike_on_both")
 
 
 @pytest.hookimpl(tryfirst=True)

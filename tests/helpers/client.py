@@ -24,7 +24,7 @@ from app.clock import utc_now
 from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.kernel.sessions import AuthSession
-from tests.helpers import recording
+from tests.helpers import recording, second_turn
 
 PASSWORD = "demo-password-1"
 _ACCOUNT = sa.select(col(Account.id)).where(col(Account.username) == sa.bindparam("username"))
@@ -74,6 +74,7 @@ class Api:
         self._check(route, response)
         if route is not None:
             recording.note(route, self.username, kwargs.get("json"), response)
+            second_turn.answered(route, response)
         return response
 
     def get(self, path: str, **kwargs: Any) -> Response:
