@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from httpx2 import Response
-from pydantic import TypeAdapter
+from pydantic import MISSING, BaseModel, TypeAdapter
+from pydantic_core import from_json
 from sqlmodel import Session, col
 from starlette.routing import Match
 from starlette.testclient import TestClient
@@ -102,9 +103,8 @@ class Api:
         model = None if route is None else route.response_model
         json = response.headers.get("content-type", "").startswith("application/json")
         if model is not None and json and "fields=" not in str(response.request.url):
-            adapter = _adapter(model)
-            expected = adapter.validate_json(response.content)
-            assert adapter.dump_python(expected, mode="json").keys() == response.json().keys()
+            answer = from_json(response.content)
+            assert _names(_adapter(model).validate_json(response.content)) == answer.keys()
 
     def _route(self, method: str, path: str) -> Route | None:
         path = path.partition("?")[0]
@@ -113,6 +113,13 @@ class Api:
             if route.matches(scope)[0] is Match.FULL:
                 return route
         return None
+
+
+def _names(answer: BaseModel) -> set[str]:
+    """What it has as JSON; to make all of it anew was a quarter of the time of large answers."""
+    fields = type(answer).model_fields.items()
+    names = {field.serialization_alias or name: getattr(answer, name) for name, field in fields}
+    return {name for name, value in names.items() if value is not MISSING}
 
 
 @cache

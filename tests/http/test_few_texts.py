@@ -24,6 +24,7 @@ from tests.helpers.rows import add_account, add_member, add_unit
 
 # Lists of values have one of these lengths (`statements.padded`), up to the most units here.
 PADDED = (1, 2, 4, 8)
+BETWEEN = (3, 5)
 FURTHER = ["/v1/members?q=nguyen%20hoa", "/v1/members?q=h", "/v1/events?mine=true"]
 
 
@@ -74,7 +75,7 @@ def add_officers(session: Session) -> None:
 def texts(app: FastAPI, database: Database, path: str) -> dict[int, set[str]]:
     """What each officer's list sends, by the number of communes."""
     found = {}
-    for number in range(1, PADDED[-1] + 1):
+    for number in (*PADDED, *BETWEEN):
         officer = Api(app).as_(f"of-{number}")
         with counted(database) as sent:
             answer = officer.get(path)
