@@ -132,23 +132,29 @@ def _set_term(post: Appointment, term: Mapping[str, Any]) -> None:
 def access_appointment(
     session: Session, actor: Actor, appointment_id: UUID
 ) -> tuple[Appointment, Unit, Any]:
-    """The appointment, its unit and its holder, locked; 404 out of scope, 403 without the right.
+    """The appointment, its unit and its holder, held; 404 out of scope, 403 without the right."""
+    held = hold(session, appointment_id)
+    if held is None:
+        require_somewhere(session, actor, Right.appointments_read)
+        raise not_found()
+    ensure(session, actor, Right.appointments_write, held[1], seen_with=Right.appointments_read)
+    return held
 
-    Locked in the order of `create`: the unit, the person, the post.
-    """
+
+def hold(session: Session, appointment_id: UUID) -> tuple[Appointment, Unit, Any] | None:
+    """The appointment, its unit and its holder, kept from other writers until the commit; locked in the
+    order of `create`: the unit, the person, the post."""
     place = session.execute(
         sa.select(col(Appointment.member_id), col(Appointment.unit_id)).where(
             col(Appointment.id) == appointment_id
         )
     ).one_or_none()
     if place is None:
-        require_somewhere(session, actor, Right.appointments_read)
-        raise not_found()
+        return None
     unit = hold_alone(session, place.unit_id)
     person = persons.lock(session, place.member_id)
-    ensure(session, actor, Right.appointments_write, unit, seen_with=Right.appointments_read)
-    post = session.get_one(Appointment, appointment_id, with_for_update=True)
-    return post, unit, person
+    post = session.get(Appointment, appointment_id, with_for_update=True)
+    return None if post is None else (post, unit, person)
 
 
 def update(

@@ -34,7 +34,7 @@ from app.services.imports.units import Branch, Branches
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.actors import reach_of
 from app.services.kernel.list_kinds import Earlier, Frame, Given, Json, KindOfList, RowPlan
-from app.services.members import checks, elsewhere, merged
+from app.services.members import batches, checks, elsewhere, merged
 from app.services.members import record as members
 from app.services.members.checks import Doubt
 
@@ -304,6 +304,7 @@ MEMBERS: Final = KindOfList(
     plan=plan,
     write=write,
     finish=finish,
+    hold=batches.locked,
     obstacles=obstacles,
     take_back=take_back,
     listed=MemberOnDay,

@@ -210,6 +210,7 @@ FORM = KindOfForm(
     correct=result_rows.correct,
     withdraw=result_rows.withdraw,
     restore=result_rows.restore,
+    hold_one=result_rows.hold,
     in_use=result_rows.in_use,
     own_tables=(),
     field="class",
@@ -223,6 +224,7 @@ POVERTY_DECISIONS: Final = KindOfList(
     plan=plan,
     write=FORM.write,
     finish=FORM.finish,
+    hold=FORM.hold,
     obstacles=FORM.obstacles,
     take_back=FORM.take_back,
 )

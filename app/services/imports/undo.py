@@ -92,6 +92,7 @@ def run(task: jobs.Task) -> dict[str, Any]:
                 )
                 for r in rows
             ]
+            kind.hold(session, sorted({each.entity_id for each in done}))
             found = kind.obstacles(session, done)
             free = [each for each in done if each.number not in found]
             kind.take_back(session, actor, free)

@@ -136,7 +136,8 @@ class KindOfList:
     `plan` compares rows with what is on record and writes nothing. `write` writes due rows in the
     transaction at hand and gives back what it had to refuse, by number; `finish` does what is done
     once all are written. `obstacles` are codes by number of what cannot be undone any more;
-    `take_back` undoes, in the transaction at hand. `masks`: the rights that sensitive fields need.
+    `take_back` undoes, in the transaction at hand. `hold` keeps these records from other writers until
+    its end, so that nothing comes in the way between the two. `masks`: the rights that sensitive fields need.
     `together`: rows depend on each other, so that all are planned and written at once.
     """
 
@@ -147,6 +148,7 @@ class KindOfList:
     plan: Callable[[Db, Actor, Frame, Sequence[Given], Earlier], list[RowPlan]]
     write: Callable[[Session, Actor, Sequence[RowsDue]], Mapping[int, Json]]
     finish: Callable[[Database, Sequence[UUID]], None]
+    hold: Callable[[Session, Sequence[UUID]], object]
     obstacles: Callable[[Db, Sequence[Done]], Mapping[int, FieldCode]]
     take_back: Callable[[Session, Actor, Sequence[Done]], None]
     # The file that lists the names of its columns.

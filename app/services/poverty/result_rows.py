@@ -63,6 +63,16 @@ def withdraw(session: Session, actor: Actor, decision_id: UUID) -> None:
         assessments.withdraw(session, assessment_id)
 
 
+def hold(session: Session, decision_id: UUID) -> None:
+    """A decision, with all others of its household, is written by nobody else before the commit."""
+    of_decision = sa.select(col(PovertyStatus.household_id)).where(
+        col(PovertyStatus.id) == decision_id
+    )
+    household_id = session.execute(of_decision).scalar_one_or_none()
+    if household_id is not None:
+        households.hold(session, household_id)
+
+
 def in_use(db: Db, decision_ids: Sequence[UUID]) -> set[UUID]:
     """Those of these decisions that another has ended or that were annulled, or whose assessment
     another corrects or rests on."""

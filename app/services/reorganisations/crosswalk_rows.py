@@ -187,6 +187,13 @@ def finish(_: Database, __: Sequence[UUID]) -> None:
 # -- taking back
 
 
+def hold(session: Session, draft_ids: Sequence[UUID]) -> None:
+    """Nobody decides on these drafts or changes them before the commit."""
+    for chunk in chunks(draft_ids):
+        drafts = sa.select(col(Reorganisation.id)).where(col(Reorganisation.id).in_(chunk))
+        session.execute(drafts.order_by(col(Reorganisation.id)).with_for_update())
+
+
 def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
     """Drafts that somebody has decided on or changed, by the number of their rows."""
     drafts: dict[UUID, Any] = {}

@@ -210,6 +210,7 @@ CROSSWALK: Final = KindOfList(
     plan=plan,
     write=crosswalk_rows.write,
     finish=crosswalk_rows.finish,
+    hold=crosswalk_rows.hold,
     obstacles=crosswalk_rows.obstacles,
     take_back=crosswalk_rows.take_back,
     together=True,

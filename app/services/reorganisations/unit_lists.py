@@ -201,6 +201,7 @@ UNITS: Final = KindOfList(
     plan=plan,
     write=unit_rows.write,
     finish=_nothing,
+    hold=unit_rows.hold,
     obstacles=unit_rows.obstacles,
     take_back=unit_rows.take_back,
     together=True,

@@ -188,6 +188,11 @@ def _open(
 # -- taking back
 
 
+def hold(session: Session, _: Sequence[UUID]) -> None:
+    """No unit goes elsewhere before the commit."""
+    lock_tree(session)
+
+
 def obstacles(db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
     """Units that something has come to depend on, by the number of their row."""
     opened = _opened(db, rows)
@@ -222,7 +227,6 @@ def _opened(db: Db, rows: Sequence[Done]) -> dict[int, int | None]:
 
 def take_back(session: Session, actor: Actor, rows: Sequence[Done]) -> None:
     """Revert the reorganisations of these rows, the last first; 409 where one cannot be."""
-    lock_tree(session)
     ids = sorted({row.entity_id for row in rows})
     found: list[Reorganisation] = []
     for chunk in chunks(ids):

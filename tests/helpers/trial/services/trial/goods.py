@@ -45,6 +45,10 @@ def finish(_: Database, _ids: Sequence[UUID]) -> None:
     """Nothing is left to be done."""
 
 
+def hold(_: Session, _ids: Sequence[UUID]) -> None:
+    """Nobody else writes goods."""
+
+
 def obstacles(_: Db, rows: Sequence[Done]) -> Mapping[int, FieldCode]:
     """Goods may have been pledged since: they stay."""
     return {row.number: "record_in_use" for row in rows}
@@ -62,6 +66,7 @@ GOODS = KindOfList(
     plan,
     write,
     finish,
+    hold,
     obstacles,
     take_back,
     folder=Path(__file__).parents[2] / "data",
