@@ -19,7 +19,10 @@ from app.models.members.members import MemberStatus
 from app.models.memberships.transfers import Transfer
 from app.services.kernel import changes, upkeep
 from app.services.memberships import tacit
+from app.services.memberships.transfers import OVERDUE
+from app.services.units.rows import being_reorganised
 from tests.helpers.answers import Json, UnitIds, pointed, refused
+from tests.helpers.cadres import done
 from tests.helpers.client import Api, counted, writing
 from tests.memberships.transfers import (
     TACIT_DAYS,
@@ -282,7 +285,7 @@ class TestTacitApproval:
 
     @pytest.mark.parametrize("lost", ["disabled", "role", "restricted"])
     def test_silence_does_not_decide_for_those_who_may_not(
-        self, api: Api, target: Api, mover: Json, requested: Json, database: Database, lost: str
+        self, api: Api, source: Api, mover: Json, requested: Json, database: Database, lost: str
     ) -> None:
         """Who asked may no longer, or nobody may change her record: it waits as it is."""
         officer = api.as_("phuongvi")
@@ -292,8 +295,14 @@ class TestTacitApproval:
         self.due(database, requested["id"])
         self.lose(database, lost, True)
         before = stored(database)
-        assert tacit.approve_due(database) == 0
-        assert stored(database) == before
+        for _ in range(2):
+            assert tacit.approve_due(database) == 0
+            assert stored(database) == before
+        notices = done(source.get("/v1/me/notifications"))["items"]
+        told = [(each["title"], each["link"]) for each in notices if each["kind"] == OVERDUE.name]
+        # Nobody decides on a record that is restricted, so nobody is asked to.
+        asked = (OVERDUE.vi, f"/v1/transfers/{requested['id']}")
+        assert told == ([] if lost == "restricted" else [asked])
         self.lose(database, lost, False)
         if lost == "restricted":
             [limit] = officer.get(limits).json()["items"]
@@ -338,6 +347,24 @@ class TestTacitApproval:
             mended = "UPDATE transfer SET requested_side = 'target' WHERE requested_side = 'nobody'"
             session.execute(sa.text(mended))
         assert transfer_row(database, requested["id"]).state == "requested"
+        assert tacit.approve_due(database) == 1
+
+    def test_what_is_being_reorganised_waits_for_the_next_run(
+        self,
+        requested: Json,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.due(database, requested["id"])
+        with monkeypatch.context() as patched:
+
+            def busy(*_: object) -> None:
+                raise being_reorganised()
+
+            patched.setattr(tacit, "hold_by_asking", busy)
+            assert tacit.approve_due(database) == 0
+        assert "tacit" not in capsys.readouterr().out
         assert tacit.approve_due(database) == 1
 
     def test_switched_off_it_waits_for_ever(

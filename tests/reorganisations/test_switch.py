@@ -1,21 +1,17 @@
 """While a reorganisation is done: who reads, who writes, and a process that dies in the middle."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
 import pytest
 from httpx2 import Response
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.db import Database
+from app.models.base import new_id
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.units import rows
 from app.services.units.carrying import carry, hold_for_change
-from tests.conftest import ROOT
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import account, done, free_members
 from tests.helpers.captures import hold
@@ -23,58 +19,14 @@ from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed, home
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import Branches
+from tests.reorganisations.killed import Servers, servers_of
 from tests.units.units import ago, unit_row
-
-# For each line a process of its own does what is due, and is killed when it comes back from the call
-# that the line names; answers how the process ended.
-_SERVER = """
-import os, signal, sys
-from app.db import Database
-from app.services import capabilities
-from app.services.reorganisations import applying, scheduling
-from app.services.units import followers
-from tests.conftest import make_settings
-
-def dying(call):
-    def called(*args, **kwargs):
-        call(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)
-    return called
-
-capabilities.install()
-for line in sys.stdin:
-    if (process := os.fork()) == 0:
-        module, _, name = line.strip().partition(".")
-        if name:
-            owner = {"applying": applying, "followers": followers}[module]
-            setattr(owner, name, dying(getattr(owner, name)))
-        os._exit(0 if scheduling.apply_due(Database(make_settings(sys.argv[1]))) == 1 else 1)
-    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
-"""
-
-
-class Servers:
-    def __init__(self, database: Database) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER, database.settings.database_url],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def serve(self, dying: str = "") -> int:
-        assert self.process.stdin
-        assert self.process.stdout
-        print(dying, file=self.process.stdin, flush=True)
-        return int(self.process.stdout.readline())
 
 
 @pytest.fixture
 def servers(database: Database) -> Iterator[Servers]:
-    found = Servers(database)
-    yield found
-    found.process.communicate()
+    with servers_of(database) as found:
+        yield found
 
 
 @pytest.fixture
@@ -98,10 +50,10 @@ def test_killed_it_has_the_old_world_and_then_the_new_one(
     """In the middle of what branches hand over, and when all but the commit is done."""
     draft, size = due(world), world.count(world.gone)
     before = everything(database)
-    for place in ("followers.handed_over", "applying.concern"):
-        assert servers.serve(place) == -signal.SIGKILL
+    for place in ("units.followers.handed_over", "reorganisations.applying.concern"):
+        servers.die(place)
         assert changed(before, everything(database)) == {}
-    assert servers.serve() == 0
+    servers.serve()
     found = done(world.decider.get(f"/v1/reorganisations/{draft}"))
     assert found["state"] == "applied"
     assert unit_row(database, world.gone).closed_on is not None
@@ -140,15 +92,17 @@ def test_meanwhile_no_writer_waits_long_for_what_goes_along(
     head, officer = world.api.as_("phuongvi-1"), world.api.as_("phuongvi")
     member = f"/v1/members/{free_members(database, world.gone)[0].id}"
     household = f"/v1/households/{home(database, world.gone)}"
-    event = (
-        f"/v1/events/{done(head.get(f'/v1/sessions/{hold(database, [world.gone])}'))['event_id']}"
-    )
+    sitting = f"/v1/sessions/{hold(database, [world.gone])}"
+    event = f"/v1/events/{done(head.get(sitting))['event_id']}"
+    counted = {"id": str(new_id()), "kind": "head_count", "count": 9}
+    present = {"items": [counted | {"occurred_at": utc_now().isoformat()}]}
     training = {"kind": "professional", "name": "Kế toán"}
     writes: list[Callable[[], Response]] = [
         lambda: head.patch(member, json={"address": "Khu 9"}),
         lambda: officer.post(f"{member}/trainings", json=training),
         lambda: officer.patch(household, json={"merit": True}),
         lambda: head.patch(event, json={"title": "Họp chi hội"}),
+        lambda: head.post(f"{sitting}/captures", json=present),
     ]
     province = unit_row(database, world.gone).province_id
     paths = {world.gone: {"province_id": province, "commune_id": world.id["tienluong"]}}

@@ -66,7 +66,7 @@ CAPABILITY = Capability(
         "transfers": frozenset({"mobile", "integration"}),
     },
     pointers=(Pointer(Transfer, follow),),
-    notices=(transfers.WAITING,),
+    notices=(transfers.WAITING, transfers.OVERDUE),
     work=(work.TRANSFER,),
     figures=figure_rows.FIGURES,
     sync=Without("transfers are made while online"),

@@ -56,7 +56,8 @@ def approve_due(database: Database) -> int:
                 life = spells.lock(session, row.member_id, *units, skip_locked=True)
                 done += life is not None and _approve(session, life, row.id, days)
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
-            logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
+            if not (isinstance(error, Problem) and error.passes):  # it waits for the next run
+                logs.exception("tacit_approval_failed", error, transfer_id=str(row.id))
     return done
 
 
@@ -87,7 +88,10 @@ def _approve(session: Session, life: Life, transfer_id: UUID, tacit_days: int) -
     except Problem as problem:
         transfers.close_refused(session, life, None, None, _why(problem))
         return True
-    if life.member.restricted or not _still_wanted(session, transfer):
+    if life.member.restricted:
+        return False
+    if not _still_wanted(session, transfer):
+        transfers.ask_again(session, transfer, transfer.due_on)
         return False
     if transfer.state is TransferState.requested:
         transfers.note_consent(transfer, None, utc_now(), tacit_days)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today, utc_now
+from app.db import AnySelect
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.base import new_id
 from app.models.cadres.appointments import EndReason
@@ -85,24 +86,41 @@ def request(
 
 def ask_side(session: Session, actor: Actor | None, transfer: Transfer) -> None:
     """Tell the side whose turn it is."""
+    inbox.ask(session, actor, WAITING.name, transfer.id, Right.members_write, _asked_of(transfer))
+
+
+def ask_again(session: Session, transfer: Transfer, due_on: date) -> None:
+    """Tell the side whose turn it is, once, that its silence since this day decides nothing."""
+    people = inbox.who_must_act(session, None, Right.members_write, _asked_of(transfer))
+    inbox.deliver(session, OVERDUE.name, transfer.id, people, due_on.isoformat())
+
+
+def _asked_of(transfer: Transfer) -> int:
     at_source = transfer.state is TransferState.requested
-    branch_id = transfer.from_branch_id if at_source else transfer.to_branch_id
-    kind = WAITING.name
-    inbox.ask(session, actor, kind, transfer.id, Right.members_write, branch_id)
+    return transfer.from_branch_id if at_source else transfer.to_branch_id
 
 
+_UNDER_WAY: AnySelect = sa.select(
+    col(Transfer.id),
+    sa.case(
+        (col(Transfer.state) == TransferState.requested, col(Transfer.from_branch_id)),
+        else_=col(Transfer.to_branch_id),
+    ).label("waits_for"),
+).where(col(Transfer.state).in_(UNDER_WAY))
 WAITING = inbox.waiting(
     "transfer_waits",
     "Hồ sơ chuyển sinh hoạt chờ xử lý",
     "A transfer waits for you",
     "/v1/transfers/{entity_id}",
-    sa.select(
-        col(Transfer.id),
-        sa.case(
-            (col(Transfer.state) == TransferState.requested, col(Transfer.from_branch_id)),
-            else_=col(Transfer.to_branch_id),
-        ).label("waits_for"),
-    ).where(col(Transfer.state).in_(UNDER_WAY)),
+    _UNDER_WAY,
+    Right.members_write,
+)
+OVERDUE = inbox.waiting(
+    "transfer_overdue",
+    "Hồ sơ chuyển sinh hoạt đã quá hạn trả lời và không được tự chấp thuận, cần chị quyết định",
+    "The time to answer a transfer is over, and it does not go on by itself: it needs your decision",
+    "/v1/transfers/{entity_id}",
+    _UNDER_WAY,
     Right.members_write,
 )
 
