@@ -44,7 +44,7 @@ def rows() -> list[list[Any]]:
 
 def xlsx(*sheets: Sequence[Sequence[Any]], names: Sequence[str] = ("Sheet1",)) -> bytes:
     book = openpyxl.Workbook()
-    book.remove(book.active)  # type: ignore[arg-type]  # a new workbook has one
+    book.remove(book.worksheets[0])
     for name, content in zip(names, sheets, strict=True):
         sheet = book.create_sheet(name)
         for row in content:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import time_machine
 from fastapi import FastAPI
+from httpx2 import Response
 
 from app.db import Database
 from app.models.kernel.sessions import RevokedReason
@@ -13,8 +14,8 @@ from tests.identity.auth import refusal, sessions_of
 from tests.identity.devices import Phone, enrolled, stored
 
 
-def told(answer: object, phone: Phone, *, wipe: bool) -> None:
-    body = refusal(answer, 401, "device_revoked")  # type: ignore[arg-type]  # of httpx2
+def told(answer: Response, phone: Phone, *, wipe: bool) -> None:
+    body = refusal(answer, 401, "device_revoked")
     assert (body["device_id"], body["wipe"]) == (phone.id, wipe)
 
 

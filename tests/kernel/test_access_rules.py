@@ -1,6 +1,6 @@
 """The rule in SQL (`visible`) and in Python (`covers`) is one rule, whatever the grants."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from uuid import uuid4
@@ -71,9 +71,9 @@ def actor(*grants: HeldGrant) -> Actor:
     )
 
 
-def keys(model: type[SQLModel], rows: object) -> set[object]:
+def keys(model: type[SQLModel], rows: Iterable[object]) -> set[object]:
     [key] = sa.inspect(model).primary_key
-    return {getattr(row, key.name) for row in rows}  # type: ignore[attr-defined]  # rows of the model
+    return {getattr(row, key.name) for row in rows}
 
 
 def seen_by_sql(db: Db, who: Actor, model: type[SQLModel], right: Right) -> set[object]:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -137,11 +137,10 @@ class TestInstalling:
         assert all(sa.event.contains(Session, *each) for each in account.LISTENERS)
 
 
-def changed(name: str, **fields: object) -> tuple[Capability, ...]:
+def changed(name: str, **fields: Any) -> tuple[Capability, ...]:
     """The capabilities, one of them with other fields."""
     return tuple(
-        replace(each, **fields) if each.name == name else each  # type: ignore[arg-type]  # of a test
-        for each in capabilities.CAPABILITIES
+        replace(each, **fields) if each.name == name else each for each in capabilities.CAPABILITIES
     )
 
 

@@ -1,16 +1,18 @@
 """People whose records may not be changed, or are forgotten; units that are being changed."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from app.clock import local_today
 from app.db import Database
 from app.errors import Problem
 from app.models.members.members import Member
 from app.models.sync.operations import PushedOperation
+from app.services.kernel.access import Actor
 from app.services.kernel.holdings import Person
 from app.services.members import record
 from app.services.sync import forgetting, waiting
@@ -48,10 +50,10 @@ def test_a_unit_that_is_being_changed_holds_one_operation_and_not_the_batch(
     update = record.update
     wait = 3
 
-    def busy(session: object, actor: object, member_id: UUID, *rest: object) -> object:
+    def busy(session: Session, actor: Actor, member_id: UUID, *rest: Any) -> object:
         if str(member_id) == someone["id"]:
             raise Problem("unit_being_reorganised", retry_after=wait)
-        return update(session, actor, member_id, *rest)  # type: ignore[arg-type]  # passed on
+        return update(session, actor, member_id, *rest)
 
     sent = edit(someone, address="Khu 1")
     with monkeypatch.context() as during:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -75,7 +76,7 @@ def site(stage: Stage) -> Site:
     for each in site.ports.values():
         site.serve(each)
     for each in site.ports.values():
-        until(lambda each=each: ready(f"http://127.0.0.1:{each}"), 90)  # type: ignore[misc]  # lambda
+        until(partial(ready, f"http://127.0.0.1:{each}"), 90)
     program = packages.program("nginx-light")
     assert program is not None
     stage.start("nginx", program, "-p", str(folder), "-c", str(configuration))
@@ -147,7 +148,7 @@ def test_a_rolling_restart_loses_no_request(site: Site) -> None:
     try:
         for port in site.ports.values():
             asked = commands / f"asked-hoiso@{port}"
-            until(lambda asked=asked: asked.exists() or None, 60)  # type: ignore[misc]  # lambda
+            until(partial(_found, asked), 60)
             site.servers[port].stop()
             site.serve(port)
             (commands / f"done-hoiso@{port}").touch()
@@ -160,6 +161,10 @@ def test_a_rolling_restart_loses_no_request(site: Site) -> None:
     assert set(answers) == {200}, {answer: answers.count(answer) for answer in set(answers)}
     assert len(answers) > 20
     assert all(server.running.pid != before[port] for port, server in site.servers.items())
+
+
+def _found(path: Path) -> Path | None:
+    return path if path.exists() else None
 
 
 def _command(file: Path, body: str) -> None:

@@ -56,13 +56,13 @@ class TestCloseUnit:
         ]
         last = local_today() - timedelta(days=10)
         with writing(database) as session:
-            for model, column in (
-                (UnitEdge, UnitEdge.unit_id),
-                (UnitIdentifier, UnitIdentifier.unit_id),
-                (UnitClosure, UnitClosure.descendant_id),
+            for last_day, column in (
+                (UnitEdge.valid_to, UnitEdge.unit_id),
+                (UnitIdentifier.valid_to, UnitIdentifier.unit_id),
+                (UnitClosure.valid_to, UnitClosure.descendant_id),
             ):
-                rows = session.exec(select(model).where(col(column) == old)).all()
-                assert {row.valid_to for row in rows} == {last}  # type: ignore[attr-defined]  # all three have it
+                ends = session.exec(select(col(last_day)).where(col(column) == old)).all()
+                assert set(ends) == {last}
 
     def test_names_its_successors(self, api: Api, unit_id: UnitIds) -> None:
         officer = api.as_("phuongvi")

@@ -152,11 +152,11 @@ def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
     if not profile or image.mode not in ("RGB", "RGBA"):
         return image
     try:
-        return ImageCms.profileToProfile(  # type: ignore[return-value]  # None only in place
-            image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        )
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"))
     except (ImageCms.PyCMSError, OSError):
         return image  # a profile that cannot be read changes no pixel
+    return image if converted is None else converted
 
 
 def _on_white(image: PIL.Image.Image) -> PIL.Image.Image:

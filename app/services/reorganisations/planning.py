@@ -259,13 +259,16 @@ class _Planner:
         for place, each in enumerate(body.assigned):
             if each.to_id not in into or each.unit_id not in below:
                 raise invalid("invalid", f"/assigned/{place}")
-        unassigned = [child.name for child in children if goes.get(child.ref) is None]
-        if body.default_id is None and unassigned:
-            raise Problem("units_unassigned", unit=unit.name, count=len(unassigned))
-        if body.default_id is not None and body.default_id not in into:
-            raise invalid("invalid", "/default_id")
+        if body.default_id is None:
+            unassigned = [child.name for child in children if child.ref not in goes]
+            if unassigned:
+                raise Problem("units_unassigned", unit=unit.name, count=len(unassigned))
+        else:
+            if body.default_id not in into:
+                raise invalid("invalid", "/default_id")
+            goes = dict.fromkeys(below, body.default_id) | goes
         for child in children:
-            target = into[goes.get(child.ref, body.default_id)]  # type: ignore[index]  # none is without
+            target = into[goes[child.ref]]
             if target is not unit:
                 self._put(child, target)
         self.sharing.split(unit, body, into)
