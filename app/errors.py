@@ -238,6 +238,12 @@ def field_error(
     return FieldError(place, pointer(_named(location[1:])), code, params, allowed, hint)
 
 
+def unreadable(found: Sequence[Mapping[str, Any]], *place: str | int) -> "Problem":
+    """What pydantic found wrong at a place of a body."""
+    errors = [field_error({**each, "loc": ("body", *place, *each["loc"])}) for each in found[:10]]
+    return Problem("validation_failed", errors=errors, count=len(found))
+
+
 def _listed(expected: Any) -> list[str]:
     """pydantic writes 'a', 'b' or 'c'."""
     return str(expected).replace(" or ", ", ").replace("'", "").split(", ") if expected else []
@@ -262,4 +268,6 @@ def _named(location: Iterable[Any]) -> list[Any]:
 
 def pointer(parts: Iterable[Any]) -> str:
     """RFC 6901: ("grants", 0, "unit_id") -> /grants/0/unit_id."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    # A key may be no text that an answer can hold.
+    return text.encode(errors="replace").decode()

@@ -14,7 +14,6 @@ from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.uploads import FILE_BODY, UploadDep
-from app.errors import Problem, field_error
 from app.models.attendance.attendance import (
     Annulment,
     AttendeePage,
@@ -26,7 +25,6 @@ from app.models.attendance.attendance import (
     CaptureRead,
     CaptureVerdicts,
     Identification,
-    Unreadable,
 )
 from app.models.attendance.counts import SessionCountQuery, SessionCounts
 from app.models.attendance.lists import AttendanceItem, AttendanceItemPage, AttendanceQuery
@@ -56,16 +54,8 @@ def capture(
     What was noted offline is stored whatever happened meanwhile, and flagged; for a session that
     is not known (yet) it is held until it is. The same id again gets the same answer.
     """
-    answers = batch.store(session, actor, session_id, body, _why_not)
+    answers = batch.store(session, actor, session_id, body)
     return Response(json_bytes({"items": [verdict(answer) for answer in answers]}), media_type=JSON)
-
-
-def _why_not(item: Unreadable, at: int) -> Problem:
-    errors = [
-        field_error({**error, "loc": ("body", "items", at, *error["loc"])})
-        for error in item.errors[:10]
-    ]
-    return Problem("validation_failed", errors=errors, count=len(item.errors))
 
 
 def _report(upload: UploadDep) -> list[Reported]:

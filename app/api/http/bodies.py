@@ -3,7 +3,8 @@
 PostgreSQL stores no NUL and SQLite would: both refuse it, here, with the place where it is.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
+import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,6 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from app.errors import FieldError, Problem, malformed, pointer
+from app.json_values import cut, nuls, path
+from app.models.kernel.items import MOST_DEPTH, Batch
 
 _TOLD = 50
 _MOST_DROPPED = 1024 * 1024
@@ -19,8 +22,6 @@ _LONGEST_SIZE = 16  # digits: beyond every limit, whatever follows
 _PLAIN = "identity"
 _FORM = "application/x-www-form-urlencoded"
 _ASCII = "".join(map(chr, range(128)))
-# A place in a body: its key and the place around it. A deep body makes no long copies.
-_Place = tuple["_Place", str | int] | None
 
 
 def bounded(request: Request, limit: int) -> Request:
@@ -83,13 +84,17 @@ class BodyRoute(APIRoute):
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle
+        model = self.body_field.field_info.annotation
+        is_batch = isinstance(model, type) and issubclass(model, Batch)
 
         async def checked(request: Request) -> Response:
             body = await request.body()
             if _media_type(request) == _FORM:
                 return await handle(_percent_encoded(request, body))
+            if is_batch and _is_json(request):
+                request = await _parsable(request, body)
             if may_hold_nul(body):
-                await _refuse_nul(request, body)
+                await _refuse_nul(request, body, is_batch=is_batch)
             return await handle(request)
 
         return checked
@@ -104,10 +109,12 @@ def _percent_encoded(request: Request, body: bytes) -> Request:
         raise malformed("a form is UTF-8") from None
     if body.isascii():
         return request
-    encoded = quote(body, safe=_ASCII).encode()
+    return _with_body(request, quote(body, safe=_ASCII).encode())
 
+
+def _with_body(request: Request, body: bytes) -> Request:
     async def receive() -> Message:
-        return {"type": "http.request", "body": encoded, "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return Request(request.scope, receive)
 
@@ -117,17 +124,31 @@ def may_hold_nul(body: bytes) -> bool:
     return b"\\u0000" in body or b"\0" in body
 
 
-async def _refuse_nul(request: Request, body: bytes) -> None:
+async def _parsable(request: Request, body: bytes) -> Request:
+    """Of a batch with something too deep for the parser the rest: what is cut is told with its item."""
+    try:
+        await request.json()
+    except RecursionError:
+        return _with_body(request, await asyncio.to_thread(cut, body, 2 * MOST_DEPTH))
+    except ValueError:
+        pass  # malformed: the endpoint's own parser reports it
+    return request
+
+
+async def _refuse_nul(request: Request, body: bytes, *, is_batch: bool) -> None:
+    """In an item of a batch it is told with the item."""
     if not _is_json(request):
         return  # forms have their own check, everything else is refused
     if b"\0" in body:
         raise malformed("NUL byte: JSON is UTF-8")
     try:
-        found = list(_nuls(await request.json()))
+        found = [path(place) for place in nuls(await request.json())]
     except (ValueError, RecursionError):
         return  # malformed: the endpoint's own parser reports it
+    if is_batch:
+        found = [each for each in found if each[:1] != ["items"] or len(each) == 1]
     if found:
-        errors = [FieldError("body", pointer(_path(at)), "nul_character") for at in found[:_TOLD]]
+        errors = [FieldError("body", pointer(each), "nul_character") for each in found[:_TOLD]]
         raise Problem("validation_failed", errors=errors, count=len(found))
 
 
@@ -138,25 +159,3 @@ def _is_json(request: Request) -> bool:
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _nuls(body: Any) -> Iterator[_Place]:
-    waiting: list[tuple[_Place, Any]] = [(None, body)]
-    while waiting:
-        place, value = waiting.pop()
-        if isinstance(value, str):
-            if "\0" in value:
-                yield place
-        elif isinstance(value, list):
-            waiting.extend(((place, number), item) for number, item in enumerate(value))
-        elif isinstance(value, dict):
-            waiting.extend(((place, key), item) for key, item in value.items())
-            yield from ((place, key) for key in value if "\0" in key)
-
-
-def _path(place: _Place) -> list[str | int]:
-    parts: list[str | int] = []
-    while place is not None:
-        place, part = place
-        parts.append(part)
-    return parts[::-1]

@@ -4,15 +4,13 @@ A capture is kept as it came and never changed (annulled at most); from all capt
 a session follows one fact, which belongs to her units of that day.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import AwareDatetime, StringConstraints, ValidationError, WrapValidator
+from pydantic import AwareDatetime, StringConstraints
 from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
@@ -31,7 +29,7 @@ from app.models.base import (
     lines,
     str_enum,
 )
-from app.models.kernel.items import ItemProblem
+from app.models.kernel.items import ALONE, Batch, ItemProblem
 from app.models.members.fields import PersonName
 from app.models.members.members import MemberKind
 
@@ -238,30 +236,11 @@ class CaptureNote(CaptureItem):
     session_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An item that is not one, with what is wrong: the others of its batch are none the worse."""
-
-    id: object
-    errors: list[Mapping[str, Any]]
-
-
-def _or_why_not(value: Any, handler: Any) -> Any:
-    try:
-        return handler(value)
-    except ValidationError as error:
-        told = error.errors(include_url=False)
-        return Unreadable(value.get("id") if isinstance(value, dict) else None, [*told])
-
-
-class CaptureBatch(Input):
+class CaptureBatch(Batch):
     """At most 500 items. `sent_at` is the device's clock at the moment of sending: by it the times
     of its items are put right."""
 
-    items: Annotated[
-        list[Annotated[CaptureItem, WrapValidator(_or_why_not)]],
-        Constraint(min_length=1),
-    ]
+    items: Annotated[list[Annotated[CaptureItem, ALONE]], Constraint(min_length=1)]
     device_id: DeviceName | None = None
     sent_at: DeviceInstant | None = None
 

@@ -4,16 +4,13 @@ An operation is kept with its verdict, so that it is done once however often it 
 is kept, sealed, only while it waits.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import Field as Constraint
-from pydantic import ValidationError, WrapValidator
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
@@ -33,7 +30,7 @@ from app.models.base import (
     new_id,
     str_enum,
 )
-from app.models.kernel.items import ItemProblem
+from app.models.kernel.items import ALONE, Batch, ItemProblem
 from app.models.kernel.sensitive import About, Logged
 from app.models.kernel.units import UnitRef
 
@@ -173,37 +170,14 @@ class OperationItem(Input):
     occurred_at: DeviceInstant
 
 
-@dataclass(frozen=True, slots=True)
-class SentOperation:
-    """An item as it was sent, and the operation in it; `item` null: what is wrong with it, and the others
-    of its batch are none the worse."""
-
-    raw: Any
-    item: OperationItem | None
-    errors: list[Mapping[str, Any]]
-
-
-def _as_sent(value: Any, handler: Any) -> SentOperation:
-    try:
-        return SentOperation(value, handler(value), [])
-    except ValidationError as error:
-        return SentOperation(value, None, [*error.errors(include_url=False)])
-
-
-class OperationBatch(Input):
+class OperationBatch(Batch):
     """At most 500 operations, in the order they were written. `sent_at` is the phone's clock at the
     moment of sending: by it their times are put right. `for_device`: the phone of somebody else that wrote
     them and cannot send them any more; they are done with the rights of who sends them."""
 
-    items: Annotated[
-        list[Annotated[OperationItem, WrapValidator(_as_sent)]], Constraint(min_length=1)
-    ]
+    items: Annotated[list[Annotated[OperationItem, ALONE]], Constraint(min_length=1)]
     sent_at: DeviceInstant | None = None
     for_device: Annotated[UUID, Names("device", anywhere=True)] | None = None
-
-    @property
-    def sent(self) -> list[SentOperation]:
-        return cast("list[SentOperation]", self.items)
 
 
 class InboxQuery(ListQuery):

@@ -6,20 +6,19 @@ takes few statements, whatever its size, and the same id gets the same answer, h
 sent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlmodel import Session
 
 from app.clock import utc_now
 from app.db import chunks
-from app.errors import FieldError, Problem
+from app.errors import FieldError, Problem, unreadable
 from app.models.attendance.attendance import (
     MOST_ITEMS,
     CaptureBatch,
     CaptureItem,
     CaptureKind,
-    Unreadable,
 )
 from app.problem_texts import FieldCode
 from app.services.attendance import codes
@@ -32,13 +31,9 @@ from app.services.attendance.sittings import sitting_to_capture
 from app.services.kernel.access import Actor
 from app.services.kernel.device_clocks import happened, skew_of
 
-Explain = Callable[[Unreadable, int], Problem]
 
-
-def store(
-    session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch, explain: Explain
-) -> list[Answer]:
-    """A verdict for each item, in their order. `explain` gives the problem of an unreadable one."""
+def store(session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch) -> list[Answer]:
+    """A verdict for each item, in their order."""
     if len(batch.items) > MOST_ITEMS:
         raise Problem("batch_too_large", count=len(batch.items), limit=MOST_ITEMS)
     sitting = sitting_to_capture(session, actor, session_id)
@@ -47,9 +42,10 @@ def store(
     ring = ring_of(session)
     drafts: list[Draft] = []
     answers: dict[int, Answer] = {}
-    for at, item in enumerate(batch.items):
-        if isinstance(item, Unreadable):
-            answers[at] = refused(_uuid(item.id), explain(item, at))
+    for at, sent in enumerate(batch.sent):
+        item: CaptureItem | None = sent.item
+        if item is None:
+            answers[at] = refused(_id_of(sent.raw), unreadable(sent.errors, "items", at))
             continue
         draft = Draft(
             id=item.id,
@@ -70,7 +66,8 @@ def store(
     return [answers[at] for at in range(len(batch.items))]
 
 
-def _uuid(value: object) -> UUID | None:
+def _id_of(raw: object) -> UUID | None:
+    value = raw.get("id") if isinstance(raw, dict) else None
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:

@@ -14,6 +14,7 @@ from app.models.attendance.attendance import (
     Verdict,
 )
 from app.models.kernel.access import Right
+from app.models.kernel.items import SentItem
 from app.services.attendance import batch
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
@@ -29,8 +30,8 @@ def _add(
     _expected: Expected,
 ) -> OperationDone:
     item = without_parent(CaptureItem, body)
-    sent = CaptureBatch.model_construct(items=[item], sent_at=noted.sent_at)
-    [answer] = batch.store(session, actor, body.session_id, sent, _readable)
+    sent = CaptureBatch.model_construct(items=[SentItem(None, item)], sent_at=noted.sent_at)
+    [answer] = batch.store(session, actor, body.session_id, sent)
     if answer.problem is not None:
         raise _alone(answer.problem)
     if answer.verdict is Verdict.held:
@@ -48,10 +49,6 @@ def _alone(problem: Problem) -> Problem:
         replace(each, pointer=each.pointer.removeprefix("/items/0")) for each in problem.errors
     )
     return problem
-
-
-def _readable(_item: object, _at: int) -> Problem:
-    raise AssertionError("an item that was read is readable")
 
 
 KINDS: Final = (

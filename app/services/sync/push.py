@@ -20,16 +20,17 @@ from sqlmodel import Session, col, select
 from app import logs
 from app.clock import utc_now
 from app.db import Database, chunks, insert_new
-from app.errors import FieldError, Problem, field_error, not_found
+from app.errors import FieldError, Problem, not_found, unreadable
 from app.models.base import new_id
 from app.models.kernel.changes import ChangeSource
+from app.models.kernel.items import SentItem
 from app.models.sync.operations import (
     MOST_OPERATIONS,
     OperationBatch,
+    OperationItem,
     OperationQuery,
     OperationState,
     PushedOperation,
-    SentOperation,
 )
 from app.problem_texts import Language
 from app.services.identity import devices
@@ -51,23 +52,19 @@ class _Sent:
     """An operation as it was sent. `text` is all of it; `op_id` null where there is none to be read."""
 
     at: int
-    sent: SentOperation
+    sent: SentItem[OperationItem]
     op_id: UUID | None
     text: str
 
     @classmethod
-    def of(cls, at: int, sent: SentOperation) -> "_Sent":
+    def of(cls, at: int, sent: SentItem[OperationItem]) -> "_Sent":
         text = json.dumps(sent.raw, sort_keys=True)
         given = sent.raw.get("op_id") if isinstance(sent.raw, dict) else None
         return cls(at, sent, _uuid(given), text)
 
     @property
     def why_unreadable(self) -> Problem:
-        errors = [
-            field_error({**error, "loc": ("body", *error["loc"])})
-            for error in self.sent.errors[:10]
-        ]
-        return Problem("validation_failed", errors=errors, count=len(self.sent.errors))
+        return unreadable(self.sent.errors)
 
 
 def _uuid(value: object) -> UUID | None:
@@ -128,7 +125,8 @@ def _account_of(database: Database, actor: Actor, batch: OperationBatch) -> UUID
     if batch.for_device is None:
         return actor.account_id
     kinds = manifest().operations
-    rights = {kinds[each.item.kind].right for each in batch.sent if each.item is not None}
+    asked = (kinds[each.item.kind].right for each in batch.sent if each.item is not None)
+    rights = {right for right in asked if right is not None}
     with database.reading() as db:
         return devices.owner_to_rescue(db, actor, batch.for_device, rights)
 
