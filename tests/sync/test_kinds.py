@@ -173,6 +173,18 @@ class TestMeetings:
         now = head.get(f"/v1/events/{event['id']}").json()
         assert (now["title"], now["place"]) == ("Họp chi hội", "Nhà văn hoá")
 
+    def test_an_edit_by_the_second_host_is_compared_as_well(
+        self, api: Api, officer: Api, unit_id: UnitIds
+    ) -> None:
+        hosts = [unit_id["phuongvi-1"], unit_id["phuongvi-2"]]
+        event = made(officer, host_unit_ids=hosts)
+        assert officer.patch(f"/v1/events/{event['id']}", json={"title": "Họp"}).is_success
+        both = edit(event, title="Họp tổ", place="Nhà văn hoá") | {"kind": "event.update"}
+        [answer] = push(api.as_("phuongvi-2"), both)
+        assert (answer["verdict"], answer["fields"]) == ("conflict", ["title"])
+        now = officer.get(f"/v1/events/{event['id']}").json()
+        assert (now["title"], now["place"]) == ("Họp", "Nhà văn hoá")
+
     def test_the_same_time_in_another_zone_is_no_conflict(self, head: Api, officer: Api) -> None:
         sitting = sessions(head, made(head))[0]
         ends = datetime.fromisoformat(sitting["ends_at"]) + timedelta(hours=1)

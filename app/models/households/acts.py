@@ -31,11 +31,25 @@ class PersonAdd(PersonInput):
     effective_on: PastDay | None = None
 
 
+class PersonAddNote(PersonAdd):
+    """Who comes into this household, sent as an operation of its own. `id`: her `person_id`, where she is
+    no member and was in no household before."""
+
+    id: UUID
+    household_id: HouseholdId
+
+
 class PersonLeave(Input):
     """`effective_on` is the first day away; default today."""
 
     reason: PersonEnd = PersonEnd.moved_out
     effective_on: PastDay | None = None
+
+
+class PersonLeaveNote(PersonLeave):
+    """Who leaves this household, sent as an operation of its own."""
+
+    household_id: HouseholdId
 
 
 class NewRole(Input):

@@ -35,8 +35,8 @@ def update(
     sitting, _ = access_session(session, actor, session_id)
     if sitting.state is SessionState.cancelled:
         raise Problem("session_state", status=sitting.state)
-    minutes = _find(session, sitting)
-    ensure_revision(minutes.revision, expected)
+    minutes, is_new = _find(session, sitting)
+    ensure_revision(0 if is_new else minutes.revision, expected)
     _ensure_unsigned(minutes)
     for name, value in body.model_dump(exclude_unset=True, mode="json").items():
         setattr(minutes, name, value)
@@ -45,15 +45,26 @@ def update(
     return read(minutes)
 
 
-def _find(session: Session, sitting: EventSession) -> SessionMinutes:
-    """The lock of the event is held: nobody begins them twice."""
+def id_of(db: Db, session_id: UUID) -> UUID | None:
+    """The minutes of a session, once somebody has begun them."""
+    statement = sa.select(col(SessionMinutes.id)).where(
+        col(SessionMinutes.session_id) == session_id
+    )
+    return db.execute(statement).scalar_one_or_none()
+
+
+def _find(session: Session, sitting: EventSession) -> tuple[SessionMinutes, bool]:
+    """The minutes, and whether they are new. The lock of the event is held: nobody begins them twice."""
     found = session.exec(
         select(SessionMinutes).where(col(SessionMinutes.session_id) == sitting.id)
     ).one_or_none()
+    if found is not None:
+        return found, False
     now = utc_now()
-    return found or SessionMinutes(
+    new = SessionMinutes(
         session_id=sitting.id, province_id=sitting.province_id, created_at=now, updated_at=now
     )
+    return new, True
 
 
 def sign(session: Session, actor: Actor, session_id: UUID, expected: Expected) -> dict[str, Any]:

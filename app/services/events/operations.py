@@ -6,12 +6,15 @@ from uuid import UUID
 from sqlmodel import Session
 
 from app.models.events.events import EventCreate, EventUpdate, SessionCreate, SessionNote
+from app.models.events.minutes import MinutesUpdate
+from app.models.events.rsvps import OwnRsvp, RsvpSet
 from app.models.events.sessions import SessionUpdate
 from app.models.kernel.access import Right
-from app.services.events import events, sessions
+from app.services.events import events, minutes, rsvps, sessions
 from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
 from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
+from app.services.members.own import own_id
 
 
 def _create(
@@ -62,6 +65,42 @@ def _update_session(
     return OperationDone()
 
 
+def _minutes(
+    session: Session,
+    actor: Actor,
+    session_id: UUID,
+    body: MinutesUpdate,
+    _noted: Noted,
+    expected: Expected,
+) -> OperationDone:
+    minutes.update(session, actor, session_id, body, expected)
+    return OperationDone()
+
+
+def _answer(
+    session: Session,
+    actor: Actor,
+    session_id: UUID,
+    body: RsvpSet,
+    _noted: Noted,
+    expected: Expected,
+) -> OperationDone:
+    rsvps.answer_for(session, actor, session_id, body, expected)
+    return OperationDone()
+
+
+def _answer_own(
+    session: Session,
+    actor: Actor,
+    session_id: UUID,
+    body: OwnRsvp,
+    _noted: Noted,
+    expected: Expected,
+) -> OperationDone:
+    rsvps.answer_own(session, actor, session_id, body, expected)
+    return OperationDone()
+
+
 KINDS: Final = (
     OperationKind(
         name="event.create",
@@ -98,5 +137,37 @@ KINDS: Final = (
         body=SessionUpdate,
         apply=_update_session,
         merges=True,
+    ),
+    OperationKind(
+        name="minutes.update",
+        operation="update_minutes",
+        right=Right.events_write,
+        entity="minutes",
+        body=MinutesUpdate,
+        apply=_minutes,
+        found=lambda db, _actor, session_id, _body: minutes.id_of(db, session_id),
+        merges=True,
+    ),
+    OperationKind(
+        name="rsvp.set",
+        operation="set_rsvp",
+        right=Right.events_write,
+        entity="rsvp",
+        body=RsvpSet,
+        apply=_answer,
+        found=lambda db, _actor, session_id, body: rsvps.id_of(db, session_id, body.member_id),
+        merges=True,
+        whole=True,
+    ),
+    OperationKind(
+        name="rsvp.own",
+        operation="set_own_rsvp",
+        right=None,
+        entity="rsvp",
+        body=OwnRsvp,
+        apply=_answer_own,
+        found=lambda db, actor, session_id, _body: rsvps.id_of(db, session_id, own_id(actor)),
+        merges=True,
+        whole=True,
     ),
 )

@@ -31,7 +31,15 @@ from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.events.scope import see_session, units_of
 from app.services.groups import groups
-from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
+from app.services.kernel.access import (
+    Actor,
+    Db,
+    Expected,
+    ensure,
+    ensure_revision,
+    require_somewhere,
+    visible,
+)
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.members import persons
 from app.services.members.own import own_id
@@ -47,11 +55,13 @@ _READ = sa.select(
 # -- answering
 
 
-def answer_own(session: Session, actor: Actor, session_id: UUID, body: OwnRsvp) -> dict[str, Any]:
+def answer_own(
+    session: Session, actor: Actor, session_id: UUID, body: OwnRsvp, expected: Expected = None
+) -> dict[str, Any]:
     """Her own answer to a session that invites a unit of hers, until it was held."""
     member_id = own_id(actor)
     sitting = see_session(session, actor, session_id)
-    rsvp = _answer(session, actor, sitting, member_id, body, pointer="")
+    rsvp = _answer(session, actor, sitting, member_id, body, expected, pointer="")
     return {name: getattr(rsvp, name) for name in OwnRsvpRead.model_fields}
 
 
@@ -67,19 +77,36 @@ def own(db: Db, actor: Actor, session_id: UUID) -> dict[str, Any]:
     return dict(row._mapping)
 
 
-def answer_for(session: Session, actor: Actor, session_id: UUID, body: RsvpSet) -> dict[str, Any]:
+def answer_for(
+    session: Session, actor: Actor, session_id: UUID, body: RsvpSet, expected: Expected = None
+) -> dict[str, Any]:
     """Enter a member's answer, by an officer who may write events in a unit of hers."""
     sitting = see_session(session, actor, session_id)
     # Locked alone from the start: two requests with shared locks on her would wait for each other.
     person = persons.find_member(session, actor, body.member_id, pointer="/member_id", alone=True)
     ensure(session, actor, Right.events_write, person, seen_with=Right.members_read)
-    rsvp = _answer(session, actor, sitting, person.id, body, pointer="/member_id")
+    rsvp = _answer(session, actor, sitting, person.id, body, expected, pointer="/member_id")
     row = session.execute(_READ.where(col(Rsvp.id) == rsvp.id)).one()
     return dict(row._mapping)
 
 
+def id_of(db: Db, session_id: UUID, member_id: UUID) -> UUID | None:
+    """A member's answer to a session, once there is one."""
+    statement = sa.select(col(Rsvp.id)).where(
+        col(Rsvp.session_id) == session_id, col(Rsvp.member_id) == member_id
+    )
+    return db.execute(statement).scalar_one_or_none()
+
+
 def _answer(
-    session: Session, actor: Actor, sitting: Any, member_id: UUID, body: OwnRsvp, *, pointer: str
+    session: Session,
+    actor: Actor,
+    sitting: Any,
+    member_id: UUID,
+    body: OwnRsvp,
+    expected: Expected,
+    *,
+    pointer: str,
 ) -> Rsvp:
     # Of two answers at once one comes second and changes the first.
     person = persons.lock_alone(session, member_id)
@@ -91,6 +118,7 @@ def _answer(
     existing = session.exec(
         select(Rsvp).where(col(Rsvp.session_id) == sitting.id, col(Rsvp.member_id) == member_id)
     ).one_or_none()
+    ensure_revision(0 if existing is None else existing.revision, expected)
     now = utc_now()
     rsvp = existing or Rsvp(
         session_id=sitting.id,

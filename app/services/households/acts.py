@@ -5,11 +5,13 @@ Each writes an event with what was before and after, in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from app.clock import local_today
@@ -59,7 +61,7 @@ from app.services.households.staying import (
 from app.services.kernel import provinces
 from app.services.kernel.access import Actor
 from app.services.kernel.created_once import insert, sent_before
-from app.services.members import spells
+from app.services.members import persons, spells
 from app.services.units.rows import unit_of
 from app.services.units.units import closed, ensure_open, find_target
 
@@ -96,18 +98,33 @@ def _named(stays: Stays, roles: Sequence[NewRole], name: str) -> dict[UUID, Rela
 # -- people
 
 
-def add_person(session: Session, actor: Actor, household_id: UUID, body: PersonAdd) -> Household:
-    """A birth, a marriage, somebody who moves in."""
+def add_person(
+    session: Session,
+    actor: Actor,
+    household_id: UUID,
+    body: PersonAdd,
+    person_id: UUID | None = None,
+) -> Household:
+    """A birth, a marriage, somebody who moves in. `person_id`: of who has none yet."""
     on = body.effective_on or local_today()
     household = _open(session, actor, household_id, on)
     if body.relation is Relation.head:
         raise invalid("one_head_needed", "/relation", heads=2)
     person = find_newcomer(session, actor, body)
+    if person_id is not None and body.member_id is body.person_id is None:
+        _ensure_nobody_has(session, person_id)
+        person = replace(person, person_id=person_id)
     begin_stays(session, household, [person], on)
     settle(session, household)
     after = {"person_id": str(person.person_id), "relation": person.relation.value}
     record(session, household, HouseholdEventKind.person_added, on, after=after)
     return household
+
+
+def _ensure_nobody_has(session: Session, person_id: UUID) -> None:
+    of_a_person = sa.exists().where(col(HouseholdPerson.person_id) == person_id)
+    if persons.find(session, person_id) or session.execute(sa.select(of_a_person)).scalar_one():
+        raise Problem("id_taken")
 
 
 def remove_person(

@@ -56,25 +56,31 @@ class OperationKind:
     """One kind of operation.
 
     `operation`: the id of the API's operation that does the same. `right`: who holds it over the unit
-    may decide on what waits. `body`: the schema of its `patch`; the kind's `apply` gets one.
-    `entity`: the kind of record it is about, as the change log calls it, found by `subject` of the id
-    and the body.
+    may decide on what waits; None where it is about the sender herself, and nobody else sends it.
+    `body`: the schema of its `patch`; the kind's `apply` gets one. `entity`: the kind of record it is
+    about, as the change log calls it, found by `subject` of the id and the body.
+
+    `found`: the record where the operation names it by something else, as the minutes of a session;
+    None where there is none yet and the operation makes it. Its `base_rev` is null then.
 
     `values_of`: the kind of record whose columns the patch has, where that is another one.
 
     `merges`: it changes fields of a record that others change too: it is compared with their changes.
+    `whole`: all its fields are one answer; where others have given another one meanwhile it is refused.
     `states_fact`: it says what happened, so that it is taken from who has lost the unit since.
     `kept`: the record that an id of a record merged away is now.
     """
 
     name: str
     operation: str
-    right: Right
+    right: Right | None
     entity: str
     body: type[Input]
     apply: Apply
     values_of: str | None = None
     subject: Callable[[UUID, Any], UUID] = field(default=lambda record_id, _: record_id)
+    found: Callable[[Db, Actor, UUID, Any], UUID | None] | None = None
     merges: bool = False
+    whole: bool = False
     states_fact: bool = False
     kept: Callable[[Db, UUID], UUID | None] | None = None

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from app.clock import local_day, local_today, utc_now
 from app.errors import Problem
+from app.models.kernel.access import Right
 from app.models.kernel.changes import Change, Operation
 from app.models.kernel.units import Unit
 from app.services.kernel import actors
@@ -42,9 +43,9 @@ def waits_in(
     409 `unit_lost` where she might, and it is no fact that anybody else could not write as well.
     """
     subject = merging.find(session, kind, subject_id)
-    if subject is None or subject.unit_id is None:
+    if kind.right is None or subject is None or subject.unit_id is None:
         return None
-    if _has_left(session, actor, kind, subject, written):
+    if _has_left(session, actor, kind, kind.right, subject, written):
         return subject.unit_id
     ended = actors.ended_of(session, actor.account_id, local_today() - TAKEN)
     if not ended or not would_do(replace(actor, grants=(*actor.grants, *ended), _reach={})):
@@ -59,7 +60,12 @@ def waits_in(
 
 
 def _has_left(
-    session: Session, actor: Actor, kind: OperationKind, subject: Subject, written: set[str]
+    session: Session,
+    actor: Actor,
+    kind: OperationKind,
+    right: Right,
+    subject: Subject,
+    written: set[str],
 ) -> bool:
     """It was in her unit, and has moved out of it; and she might write these fields there."""
     column = subject.tracked.moved_by
@@ -80,7 +86,7 @@ def _has_left(
 
     def might_write(place: Any) -> bool:
         had = _with_grants_of(actor, left[place.unit_id])
-        return had.covers(kind.right, place) and written.isdisjoint(had.hidden(values.masks, place))
+        return had.covers(right, place) and written.isdisjoint(had.hidden(values.masks, place))
 
     return any(map(might_write, places))
 

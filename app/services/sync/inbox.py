@@ -15,6 +15,7 @@ from app.clock import utc_now
 from app.db import AnySelect
 from app.errors import Problem, invalid, not_found
 from app.models.base import table_of
+from app.models.kernel.access import Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
 from app.models.sync.operations import (
@@ -54,9 +55,10 @@ _WAITS = col(PushedOperation.waits_for) == WaitsFor.decision
 
 def _decided_by(actor: Actor) -> sa.ColumnElement[bool]:
     """Of kinds whose right the actor holds over the unit."""
-    by_right: dict[Any, list[str]] = {}
+    by_right: dict[Right, list[str]] = {}
     for kind in manifest().operations.values():
-        by_right.setdefault(kind.right, []).append(kind.name)
+        if kind.right is not None:
+            by_right.setdefault(kind.right, []).append(kind.name)
     return sa.or_(
         sa.false(),
         *(
@@ -129,7 +131,7 @@ def _item(actor: Actor, row: Any, subject: Any) -> dict[str, Any] | None:
     if subject is None:
         return None
     place = subject if hasattr(subject, "branch_id") else row
-    if not actor.covers(kind.right, place):
+    if kind.right is None or not actor.covers(kind.right, place):
         return None
     values_of = kind.values_of or kind.entity
     _, tracked = manifest().by_entity[values_of]

@@ -82,6 +82,11 @@ class SeenRecord:
     revision: int
     own: frozenset[tuple[str, UUID]]
 
+    @classmethod
+    def of_nothing(cls, record_id: UUID) -> "SeenRecord":
+        """The user saw none; somebody else has made it."""
+        return cls(record_id, 0, frozenset())
+
 
 def known(session: Session, row: PushedOperation, record_id: UUID) -> SeenRecord | None:
     """None where the operation says no revision, and the phone has none of an earlier one."""
@@ -134,7 +139,8 @@ def compare(
     for name, value in mine.items():
         now = subject.row[name]
         logged = to_jsonable_python(now)
-        if value != now and base.get(name, logged) != logged:
+        is_other = value != now and to_jsonable_python(value) != logged
+        if is_other and base.get(name, logged) != logged:
             found.conflicts.append(name)
     return found
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from pydantic import ValidationError
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from app.errors import FieldError, Problem, field_error, invalid
 from app.models.base import Input
@@ -23,14 +23,16 @@ from app.services.kernel.device_clocks import Noted
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen
 from app.services.kernel.operation_kinds import OperationDone, OperationKind
-from app.services.sync import former, merging
-from app.services.sync.merging import FieldComparison, Subject
-from app.services.sync.verdicts import Outcome, follows_from, refused
+from app.services.sync import former, merging, predecessors
+from app.services.sync.merging import FieldComparison, SeenRecord, Subject
+from app.services.sync.verdicts import Outcome, refused
 
 # How often it is compared anew, where others change the record at the same moment.
 _ATTEMPTS = 3
 _CHANGED = "stale_revision"
 _OF_OPERATION = frozenset({"id", "occurred_at"})
+# The revision of a record that is not there.
+_NONE_THERE: Expected = frozenset({0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,10 @@ def outcome_of(
     noted = Noted(item.occurred_at, row.sent_at, row.received_at)
     task = OperationTask(row, item, manifest().operations[item.kind], noted)
     try:
+        if task.kind.right is None and row.rescued_by is not None:
+            raise Problem("operation_of_herself")
         body = body_of(task.kind, item, item.patch)
-        missing = _predecessor(session, task)
+        missing = predecessors.first_missing(session, row, item)
         if missing is not None:
             return _waiting(task, missing)
         done = _do(session, actor, task, body)
@@ -95,58 +99,6 @@ def body_of(kind: OperationKind, item: OperationItem, patch: Mapping[str, Any]) 
     return body
 
 
-# -- what has to come first
-
-
-def _predecessor(session: Session, task: OperationTask) -> UUID | None:
-    """An operation that has to be done before and is not. One that was refused refuses this one."""
-    for op_id in task.item.depends_on:
-        if op_id == task.item.op_id:
-            raise invalid("depends_in_circle", "/depends_on")
-        row = _find(session, task.row.account_id, op_id)
-        if row is None:
-            return op_id
-        if row.state is OperationState.held:
-            _ensure_no_circle(session, task, op_id)
-            return op_id
-        if row.state is OperationState.refused:
-            raise follows_from(row)
-    return None
-
-
-def _ensure_no_circle(session: Session, task: OperationTask, op_id: UUID) -> None:
-    """422 where an operation that waits does so for this one, by way of others or at once."""
-    of_account = col(PushedOperation.account_id) == task.row.account_id
-    waits_on = col(PushedOperation.waits_on)
-    chain = (
-        sa.select(waits_on)
-        .where(of_account, col(PushedOperation.op_id) == op_id, waits_on.is_not(None))
-        .cte("chain", recursive=True)
-    )
-    chain = chain.union(
-        sa.select(waits_on)
-        .join(chain, col(PushedOperation.op_id) == chain.c.waits_on)
-        .where(of_account, waits_on.is_not(None))
-    )
-    in_circle = sa.select(sa.exists().where(chain.c.waits_on == task.item.op_id))
-    if session.execute(in_circle).scalar_one():
-        raise invalid("depends_in_circle", "/depends_on")
-
-
-def _find(session: Session, account_id: UUID, op_id: UUID) -> Any:
-    return session.execute(_STATE, {"account_id": account_id, "op_id": op_id}).one_or_none()
-
-
-_STATE = sa.select(
-    col(PushedOperation.state),
-    col(PushedOperation.code),
-    col(PushedOperation.told),
-).where(
-    col(PushedOperation.account_id) == sa.bindparam("account_id"),
-    col(PushedOperation.op_id) == sa.bindparam("op_id"),
-)
-
-
 def _waiting(task: OperationTask, waits_on: UUID) -> Outcome:
     return Outcome(
         state=OperationState.held,
@@ -164,8 +116,8 @@ def _do(session: Session, actor: Actor, task: OperationTask, body: Input) -> Out
     kind = task.kind
     sent_id = kind.subject(task.item.id, body)
     kept_id = None if kind.kept is None else kind.kept(session, sent_id)
-    act = _merge if kind.merges else _apply
-    outcome = act(session, actor, _Act(task, body, sent_id, kept_id or sent_id))
+    act = _Act(task, body, sent_id, kept_id or sent_id)
+    outcome = _merge(session, actor, act) if kind.merges else _apply(session, actor, act, None)
     if kept_id is None or outcome.state is OperationState.held:
         return outcome
     warning = FieldError("body", "/id", "record_merged")
@@ -187,8 +139,27 @@ class _Act:
 
     @property
     def record_id(self) -> UUID:
-        """What the service is called with: the record itself, or what is made at it."""
-        return self.subject_id if self.sent_id == self.task.item.id else self.task.item.id
+        """What the service is called with: the record itself, what it is found by, or what is made at
+        it."""
+        is_record = self.kind.found is None and self.sent_id == self.task.item.id
+        return self.subject_id if is_record else self.task.item.id
+
+    @property
+    def seen_id(self) -> UUID:
+        """The record as the change log knew it when the user saw it."""
+        return self.sent_id if self.kind.found is None else self.subject_id
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The values that were written."""
+        return self.body.model_dump(exclude_unset=not self.kind.whole)
+
+    def found(self, session: Session, actor: Actor) -> "_Act":
+        """With the record that it is found to be about, if there is one by now."""
+        if self.kind.found is None:
+            return self
+        found = self.kind.found(session, actor, self.task.item.id, self.body)
+        return replace(self, subject_id=found or self.task.item.id)
 
     def only(self, names: Iterable[str]) -> "_Act":
         patch = {name: self.task.item.patch[name] for name in names}
@@ -197,25 +168,41 @@ class _Act:
 
 def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
     """Change what others have not changed since, and keep the rest for an officer."""
-    seen = merging.known(session, act.task.row, act.sent_id)
     for attempt in range(_ATTEMPTS):
-        subject = merging.find(session, act.kind, act.subject_id)
-        if subject is not None and not actor.covers(act.kind.right, subject):
-            subject = None  # as one that is not there
-        if seen is None and subject is None:
-            return _waiting(act.task, act.task.item.id)
-        if seen is None:
-            raise invalid("required", "/base_rev")
-        mine = act.body.model_dump(exclude_unset=True)
-        if subject is None or _is_hidden(actor, subject, mine):
-            return _apply(session, actor, act)
-        found = merging.compare(session, actor, seen, subject, mine)
         try:
-            return _compared(session, actor, act, subject, found)
+            return _merged(session, actor, act.found(session, actor))
         except Problem as problem:
             if problem.code != _CHANGED or attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _merged(session: Session, actor: Actor, act: _Act) -> Outcome:
+    seen = merging.known(session, act.task.row, act.seen_id)
+    subject = merging.find(session, act.kind, act.subject_id)
+    if subject is not None and not _may_write(session, actor, act, subject):
+        subject = None  # as one that is not there
+    if act.kind.found is not None:
+        if subject is None:
+            return _apply(session, actor, act, _NONE_THERE)
+        seen = seen or SeenRecord.of_nothing(act.subject_id)
+    if seen is None and subject is None:
+        return _waiting(act.task, act.task.item.id)
+    if seen is None:
+        raise invalid("required", "/base_rev")
+    if subject is None or _is_hidden(actor, subject, act.written):
+        return _apply(session, actor, act, None)
+    return _compared(
+        session, actor, act, subject, merging.compare(session, actor, seen, subject, act.written)
+    )
+
+
+def _may_write(session: Session, actor: Actor, act: _Act, subject: Subject) -> bool:
+    """By the right over its unit, or as who may write it for another reason: a second host."""
+    right = act.kind.right
+    if right is not None and actor.covers(right, subject):
+        return True
+    return _would_do(session, actor, act)
 
 
 def _is_hidden(actor: Actor, subject: Subject, mine: Mapping[str, Any]) -> bool:
@@ -230,12 +217,14 @@ def _compared(
     if not found.conflicts:
         done = _attempt(session, actor, act, expected)
         state = OperationState.merged if found.others else OperationState.applied
-        return replace(_done(session, act, done, state), others=found.others)
+        return replace(_done(session, actor, act, done, state), others=found.others)
     with _undone(session):
         _attempt(session, actor, act, expected)  # what may not be done at all is no conflict
+    if act.kind.whole:
+        return replace(refused(Problem("operation_superseded"), subject.id), others=found.others)
     waiting, done = _apart(session, actor, act, found.conflicts, expected)
     return replace(
-        _done(session, act, done, OperationState.conflict),
+        _done(session, actor, act, done, OperationState.conflict),
         problem=Problem("operation_conflict"),
         others=found.others,
         fields=waiting,
@@ -260,10 +249,10 @@ def _apart(
         return sorted(act.task.item.patch), OperationDone()
 
 
-def _apply(session: Session, actor: Actor, act: _Act) -> Outcome:
+def _apply(session: Session, actor: Actor, act: _Act, expected: Expected) -> Outcome:
     try:
         with session.begin_nested():
-            done = _attempt(session, actor, act, None)
+            done = _attempt(session, actor, act, expected)
             if done.waits:
                 raise _OutOfSight
     except (Problem, _OutOfSight) as refusal:
@@ -272,8 +261,8 @@ def _apply(session: Session, actor: Actor, act: _Act) -> Outcome:
             return _for_others(act, unit_id)
         if isinstance(refusal, Problem):
             raise
-        done = _attempt(session, actor, act, None)
-    return _done(session, act, done, OperationState.applied)
+        done = _attempt(session, actor, act, expected)
+    return _done(session, actor, act, done, OperationState.applied)
 
 
 class _OutOfSight(Exception):
@@ -282,16 +271,18 @@ class _OutOfSight(Exception):
 
 def _decided_in(session: Session, actor: Actor, act: _Act) -> int | None:
     """The unit that decides, where the actor could have done it before."""
-
-    def would_do(other: Actor) -> bool:
-        try:
-            with _undone(session):
-                return not _attempt(session, other, act, None).waits
-        except Problem:
-            return False
-
     written = {*act.task.item.patch}
+    would_do = partial(_would_do, session, act=act)
     return former.waits_in(session, actor, act.kind, act.subject_id, written, would_do)
+
+
+def _would_do(session: Session, actor: Actor, act: _Act) -> bool:
+    """Whether this actor could do it; nothing of it is left."""
+    try:
+        with _undone(session):
+            return not _attempt(session, actor, act, None).waits
+    except Problem:
+        return False
 
 
 def _for_others(act: _Act, unit_id: int) -> Outcome:
@@ -313,7 +304,7 @@ def do_for(
     body = body_of(task.kind, task.item, task.item.patch)
     act = _Act(task, body, task.kind.subject(task.item.id, body), subject_id)
     done = _attempt(session, actor, act, expected)
-    return _done(session, act, done, OperationState.applied)
+    return _done(session, actor, act, done, OperationState.applied)
 
 
 def _attempt(session: Session, actor: Actor, act: _Act, expected: Expected) -> OperationDone:
@@ -343,9 +334,12 @@ def _undone(session: Session) -> Iterator[None]:
         tried.rollback()
 
 
-def _done(session: Session, act: _Act, done: OperationDone, state: OperationState) -> Outcome:
+def _done(
+    session: Session, actor: Actor, act: _Act, done: OperationDone, state: OperationState
+) -> Outcome:
+    act = act.found(session, actor)
     made = merging.find(session, act.kind, act.subject_id)
-    of_record = made is not None and act.record_id == act.subject_id
+    of_record = act.kind.found is not None or act.record_id == act.subject_id
     return Outcome(
         state=state,
         subject_id=act.subject_id,

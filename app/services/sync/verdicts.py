@@ -18,7 +18,14 @@ from app.models.sync.operations import (
 from app.problem_texts import LANGUAGES, Language
 
 FAILED = "operation_failed"
-_GONE = ("not_found", "member_erased", "operation_forgotten", "unit_lost", "forbidden")
+_GONE = (
+    "not_found",
+    "member_erased",
+    "operation_forgotten",
+    "unit_lost",
+    "forbidden",
+    "operation_superseded",
+)
 _DONE = (OperationState.applied, OperationState.merged)
 
 
