@@ -9,7 +9,13 @@ from fastapi.openapi.utils import get_openapi
 from app import problem_texts
 from app.api.http.app_versions import HEADER
 from app.api.http.problems import MEDIA_TYPE, ProblemBody, codes_of
-from app.api.http.recorded import capability_of, conflicts_seen, recorded, vietnamese
+from app.api.http.recorded import (
+    capability_of,
+    conflicts_by_operation,
+    conflicts_seen,
+    recorded,
+    vietnamese,
+)
 from app.api.http.routing import Route, routes_of
 from app.errors import FOLDER
 from app.services.kernel.manifest import manifest
@@ -190,7 +196,14 @@ def conflicts_of(route: Route) -> list[str]:
         return codes_of(409)
     repeated = _REPEATED if route.replayed else set()
     unseen = _unseen().get(capability_of(route), set()) if route.writes else set()
-    return sorted({*known.get("conflicts", ()), *repeated, *unseen})
+    carried_out = _of_phones() if route.carries_out_operations else set()
+    return sorted({*known.get("conflicts", ()), *repeated, *unseen, *carried_out})
+
+
+def _of_phones() -> set[str]:
+    """What the operations of the API answer that phones do while they are offline."""
+    of = conflicts_by_operation()
+    return {code for kind in manifest().operations.values() for code in of.get(kind.operation, ())}
 
 
 def _unseen() -> dict[str, set[str]]:

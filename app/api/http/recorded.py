@@ -7,6 +7,7 @@ request and answer, and whether a member's or a branch head's account succeeded 
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -40,12 +41,16 @@ def recorded(route: Route) -> Recorded:
 
 
 @cache
-def conflicts_seen() -> frozenset[str]:
-    """The codes of 409 that any operation was seen to answer."""
+def conflicts_by_operation() -> dict[str, list[str]]:
+    """The codes of 409 that each operation was seen to answer."""
     files = map(_read, RECORDED.glob("*.json"))
-    return frozenset(
-        code for file in files for known in file.values() for code in known["conflicts"]
-    )
+    return {name: known["conflicts"] for file in files for name, known in file.items()}
+
+
+@cache
+def conflicts_seen() -> frozenset[str]:
+    """Those that any operation was seen to answer."""
+    return frozenset(chain.from_iterable(conflicts_by_operation().values()))
 
 
 @cache

@@ -54,6 +54,8 @@ class Options(TypedDict, total=False):
     refuses_old_apps: bool
     # Ignores query parameters: others add theirs (`fbclid`, `utm_source`) to its address.
     any_query: bool
+    # Carries out operations of phones: it answers the conflicts of those it may be.
+    carries_out_operations: bool
 
 
 def takes_query(parameter: inspect.Parameter) -> bool:
@@ -85,6 +87,7 @@ class Route(starlette.Route):
         numbered: bool = False,
         refuses_old_apps: bool = False,
         any_query: bool = False,
+        carries_out_operations: bool = False,
     ) -> None:
         run = placed(endpoint, status_code, short_read=short_read, numbered=numbered)
         name = endpoint.__name__
@@ -104,6 +107,7 @@ class Route(starlette.Route):
         self.if_match = method == "PATCH" if if_match is None else if_match
         self.most_bytes = most_bytes
         self.refuses_old_apps = refuses_old_apps
+        self.carries_out_operations = carries_out_operations
         parameters = inspect.signature(endpoint).parameters.values()
         self.takes_no_query = not (any_query or any(map(takes_query, parameters)))
 

@@ -45,7 +45,12 @@ def get_sync_inbox_item(
     return entity(request, inbox.get_entry(db, actor, entry_id))
 
 
-@router.post("/{entry_id}/accept", response_model=OperationRead, if_match=True)
+@router.post(
+    "/{entry_id}/accept",
+    response_model=OperationRead,
+    if_match=True,
+    carries_out_operations=True,
+)
 def accept_sync_inbox_item(
     session: Session, actor: ActorDep, request: Request, entry_id: EntryPath, body: InboxAccept
 ) -> Response:
