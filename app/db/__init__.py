@@ -10,7 +10,7 @@ from app.db.database import (
     settings_of,
     vault_of,
 )
-from app.db.engines import ENDPOINT_THREADS, make_file
+from app.db.engines import ENDPOINT_THREADS, REQUEST_LOCK_SECONDS, make_file
 from app.db.replica import ReplicaState
 from app.db.statements import (
     AnySelect,
@@ -23,10 +23,12 @@ from app.db.statements import (
     on_sqlite,
     one_moment,
     upsert,
+    wait_for_locks,
 )
 
 __all__ = [
     "ENDPOINT_THREADS",
+    "REQUEST_LOCK_SECONDS",
     "AnySelect",
     "Changed",
     "Columns",
@@ -47,4 +49,5 @@ __all__ = [
     "settings_of",
     "upsert",
     "vault_of",
+    "wait_for_locks",
 ]

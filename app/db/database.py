@@ -54,11 +54,13 @@ class Database:
     """Autocommit reads (no BEGIN, no ROLLBACK round trips), write transactions, and the reads of a
     replica where there is one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, lock_seconds: int = engines.BACKGROUND_LOCK_SECONDS
+    ) -> None:
         self.settings = settings
         self.on_sqlite = settings.on_sqlite
         self._turns = _Turns()
-        self.reader, self.writer = engines.make(settings)
+        self.reader, self.writer = engines.make(settings, lock_seconds)
         self._primary = Reads(self.reader)
         self.storage = Storage(self.writer)
         self.job_engine = engines.for_jobs(settings)

@@ -21,6 +21,8 @@ MIN_SQLITE = (3, 38, 0)
 ENDPOINT_THREADS = 8
 OTHER_READERS = 4  # token checks, streams, the sequencer
 REPLICA_SECONDS = 2  # without a word of the replica: then the primary is asked
+# Most that a writer waits for a lock: somebody waits for a request, and few threads answer them.
+REQUEST_LOCK_SECONDS, BACKGROUND_LOCK_SECONDS = 3, 15
 JOB_CONNECTIONS = 4  # three for the runner of jobs, one to send lost jobs again
 
 _COMMON: dict[str, Any] = {
@@ -31,9 +33,12 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def make(settings: Settings) -> tuple[Engine, Engine]:
-    """The reader and the writer."""
-    return _on_sqlite(settings) if settings.on_sqlite else _on_postgresql(settings)
+def make(settings: Settings, lock_seconds: int) -> tuple[Engine, Engine]:
+    """The reader and the writer. On PostgreSQL the writer waits so long for a lock, on SQLite for its
+    turn."""
+    if settings.on_sqlite:
+        return _on_sqlite(settings)
+    return _on_postgresql(settings, lock_seconds)
 
 
 def make_file(settings: Settings) -> None:
@@ -143,14 +148,17 @@ class _Cursor(psycopg.Cursor[Any]):
         return found
 
 
-def _on_postgresql(settings: Settings) -> tuple[Engine, Engine]:
+def _on_postgresql(settings: Settings, lock_seconds: int) -> tuple[Engine, Engine]:
     reader = _postgresql_engine(
         settings,
         isolation_level="AUTOCOMMIT",
         pool_size=ENDPOINT_THREADS + OTHER_READERS,
         pool_reset_on_return=None,
     )
-    return reader, _postgresql_engine(settings, pool_size=settings.pool_size)
+    writer = _postgresql_engine(
+        settings, (f"lock_timeout={lock_seconds}s",), pool_size=settings.pool_size
+    )
+    return reader, writer
 
 
 def for_jobs(settings: Settings) -> Engine | None:

@@ -33,6 +33,15 @@ def on_sqlite(db: Connection | Session) -> bool:
     return connection.dialect.name == "sqlite"
 
 
+def wait_for_locks(session: Session) -> None:
+    """From here on this transaction waits for a lock as long as a statement may take."""
+    if not on_sqlite(session):
+        session.execute(_WAITING)
+
+
+_WAITING = sa.select(sa.func.set_config("lock_timeout", "0", sa.true()))
+
+
 @contextmanager
 def one_moment(db: Connection) -> Iterator[None]:
     """Give several reads of an autocommit connection one snapshot, so that their sums agree even

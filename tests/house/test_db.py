@@ -1,6 +1,7 @@
 """Statements that the two databases word differently mean the same on both."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlmodel import Session, SQLModel, col, select
 
-from app.db import Columns, Database, chunks, engines, insert_new, upsert
+from app.api.http.server import Server
+from app.db import Columns, Database, chunks, engines, insert_new, upsert, wait_for_locks
 from app.models import index_foreign_keys
 from app.models.members.members import NameEntry, NameWord
-from tests.helpers.client import writing
+from tests.helpers.client import Api, writing
 from tests.helpers.databases import ON_POSTGRESQL
 
 Row = dict[str, str]
@@ -125,6 +127,31 @@ class TestLimitsOfTime:
         database.sweep(["member", "capture"])
         for engine in (database.reader, database.writer):
             assert self.shown(engine, "statement_timeout") == "30s"
+
+    def test_a_request_waits_for_a_lock_less_long_than_a_job(self, database: Database) -> None:
+        assert self.shown(database.writer, "lock_timeout") == "15s"
+        with closing(Server.of(database.settings).database) as of_server:
+            assert self.shown(of_server.writer, "lock_timeout") == "3s"
+
+    def test_costs_a_request_no_statement(self, head: Api, database: Database) -> None:
+        member = head.get("/v1/members?limit=1").json()["items"][0]
+        sent: list[str] = []
+
+        def note(_: object, __: object, statement: str, *___: object) -> None:
+            sent.append(statement)
+
+        sa.event.listen(database.writer, "before_cursor_execute", note)
+        changed = head.patch(f"/v1/members/{member['id']}", json={"address": "Khu 9"})
+        sa.event.remove(database.writer, "before_cursor_execute", note)
+        assert changed.status_code == 200
+        assert [each for each in sent if "FOR NO KEY UPDATE" in each or "FOR UPDATE" in each]
+        assert [each for each in sent if "set_config" in each or each.startswith("SET ")] == []
+
+    def test_is_lifted_for_the_rest_of_a_transaction(self, database: Database) -> None:
+        with writing(database) as session:
+            wait_for_locks(session)
+            assert session.execute(sa.text("SHOW lock_timeout")).scalar_one() == "0"
+        assert self.shown(database.writer, "lock_timeout") == "15s"
 
     def test_of_a_sweep_and_of_jobs_are_their_own(self, database: Database) -> None:
         sweeping = engines.without_time_limit(database.settings)

@@ -12,13 +12,13 @@ from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import jobs
 from app.services.reorganisations import deciding, scheduling
 from app.services.reorganisations.planning import Plan
-from app.services.units import rows
 from app.services.units.tree import lock_tree
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import OWN
+from tests.reorganisations.waiting import impatient
 from tests.units.units import ago
 
 Work = Callable[[], int]
@@ -143,12 +143,9 @@ def test_of_few_people_it_is_done_at_once(
     assert done(merger.act("revert"))["state"] == "reverted"
 
 
-def test_another_change_of_the_tree_waits_briefly(
-    merger: Merger, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "_LONGEST_WAIT", "50ms")
+def test_another_change_of_the_tree_waits_briefly(merger: Merger, database: Database) -> None:
     branch = {"level": "branch", "name": "Chi hội mới", "parent_id": merger.heir}
-    with writing(database) as session:
+    with impatient(database), writing(database) as session:
         lock_tree(session)
         answer = merger.decider.post("/v1/units", json=branch | {"opened_on": ago(0)})
         refused(answer, 409, "unit_being_reorganised")

@@ -40,6 +40,7 @@ from tests.helpers.tables import changed, everything
 from tests.imports.test_imports import HEADER, Work, previewed, xlsx
 from tests.reorganisations.branches import OWN
 from tests.reorganisations.test_split_branches import Split
+from tests.reorganisations.waiting import impatient
 from tests.units.units import ago
 
 Act = Callable[[], Any]
@@ -253,10 +254,9 @@ def test_who_would_wait_too_long_is_told(
 ) -> None:
     if database.on_sqlite:
         pytest.skip("writers go one by one")
-    monkeypatch.setattr(rows, "_LONGEST_WAIT", "1ms")
     monkeypatch.setattr(rows, "_LONGEST_ASKING", 0)
     written = getattr(world, write)()
-    with writing(database) as session:
+    with impatient(database), writing(database) as session:
         hold_for_change(session, [world.gone])
         answer = written()
         refused(answer, 409, "unit_being_reorganised")
@@ -321,9 +321,8 @@ def test_a_job_waits_for_units_that_are_reorganised(
 ) -> None:
     if database.on_sqlite:
         pytest.skip("writers go one by one")
-    monkeypatch.setattr(rows, "_LONGEST_WAIT", "1ms")
     applied, pauses = world.imports(atomic=atomic), []
-    with writing(database) as session:
+    with impatient(database), writing(database) as session:
         hold_for_change(session, [world.gone])
 
         def pause(*_: Any) -> None:

@@ -10,7 +10,6 @@ from app.clock import local_today, utc_now
 from app.db import Database
 from app.models.base import new_id
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
-from app.services.units import rows
 from app.services.units.carrying import carry, hold_for_change
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import account, done, free_members
@@ -20,6 +19,7 @@ from tests.helpers.homes import attributed, home
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import Branches
 from tests.reorganisations.killed import Servers, servers_of
+from tests.reorganisations.waiting import impatient
 from tests.units.units import ago, unit_row
 
 
@@ -65,14 +65,11 @@ def new_member(branch: int) -> Json:
     return body | {"branch_id": branch, "joined_on": ago(0)}
 
 
-def test_meanwhile_others_read_and_writers_are_told(
-    world: Branches, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_meanwhile_others_read_and_writers_are_told(world: Branches, database: Database) -> None:
     if database.on_sqlite:
         pytest.skip("writers go one by one")
-    monkeypatch.setattr(rows, "_LONGEST_WAIT", "50ms")
     head, other = world.api.as_("phuongvi-1"), world.api.as_("tienluong-1")
-    with writing(database) as session:
+    with impatient(database), writing(database) as session:
         hold_for_change(session, [world.gone])
         answer = head.post("/v1/members", json=new_member(world.gone))
         refused(answer, 409, "unit_being_reorganised")
@@ -84,11 +81,10 @@ def test_meanwhile_others_read_and_writers_are_told(
 
 
 def test_meanwhile_no_writer_waits_long_for_what_goes_along(
-    world: Branches, database: Database, monkeypatch: pytest.MonkeyPatch
+    world: Branches, database: Database
 ) -> None:
     if database.on_sqlite:
         pytest.skip("writers go one by one")
-    monkeypatch.setattr(rows, "_LONGEST_WAIT", "50ms")
     head, officer = world.api.as_("phuongvi-1"), world.api.as_("phuongvi")
     member = f"/v1/members/{free_members(database, world.gone)[0].id}"
     household = f"/v1/households/{home(database, world.gone)}"
@@ -107,7 +103,7 @@ def test_meanwhile_no_writer_waits_long_for_what_goes_along(
     province = unit_row(database, world.gone).province_id
     paths = {world.gone: {"province_id": province, "commune_id": world.id["tienluong"]}}
     before = everything(database)
-    with writing(database) as session:
+    with impatient(database), writing(database) as session:
         carry(attributed(session), paths, set(), local_today())
         for write in writes:
             answer = write()

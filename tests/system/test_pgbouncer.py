@@ -113,10 +113,15 @@ def test_the_role_has_what_pgbouncer_drops(running: Running) -> None:
     with engine.connect() as connection:
         shown = {
             name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
-            for name in ("timezone", "statement_timeout", "random_page_cost")
+            for name in ("timezone", "statement_timeout", "lock_timeout", "random_page_cost")
         }
     engine.dispose()
-    assert shown == {"timezone": "UTC", "statement_timeout": "30s", "random_page_cost": "1.1"}
+    assert shown == {
+        "timezone": "UTC",
+        "statement_timeout": "30s",
+        "lock_timeout": "3s",
+        "random_page_cost": "1.1",
+    }
 
 
 def test_a_restart_of_postgresql_is_over_in_seconds(running: Running) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 
 from app.config import Settings
-from app.db import Database
+from app.db import REQUEST_LOCK_SECONDS, Database
 from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
 from app.services.kernel.access_log import AccessLog
@@ -29,7 +29,7 @@ class Server:
 
     @classmethod
     def of(cls, settings: Settings) -> "Server":
-        database = Database(settings)
+        database = Database(settings, REQUEST_LOCK_SECONDS)
         limits = limits_in(settings.rate_limit_storage)
         signin = Signin(settings, limits)
         return cls(

@@ -30,7 +30,7 @@ from app.services.figures import stale
 from app.services.kernel import changes
 from app.services.kernel.access import Db
 from app.services.kernel.tracking import Row
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 
 Values = dict[str, Any]
 # Where somebody stood on the day of a session, for the counts of units.
@@ -102,7 +102,7 @@ def find_sitting(db: Db, session_id: UUID) -> Sitting | None:
     """The session, in a transaction kept from being changed meanwhile; 409 where a reorganisation has
     it and is not done within seconds."""
     statement = _HELD_OPEN if isinstance(db, Session) else _SITTING
-    with waiting_briefly(db):
+    with locked_is_409():
         row = db.execute(statement, {"session_id": session_id}).one_or_none()
     return None if row is None else Sitting(**row._mapping, units=tuple(units_of(db, row.event_id)))
 

@@ -35,7 +35,7 @@ from app.services.kernel.tracking import PATH
 from app.services.members import persons
 from app.services.units.followers import Concerned, count_of
 from app.services.units.in_tree import OfUnit, units_of_tree
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 from app.services.units.units import find_filter, find_unit, valid_on
 
 
@@ -263,7 +263,7 @@ def access_event(session: Session, actor: Actor, event_id: UUID) -> Event:
     """The event, locked, for an actor who may write for one of its hosts: 404 out of scope, else
     403.
     """
-    with waiting_briefly(session):
+    with locked_is_409():
         event = session.get(Event, event_id, with_for_update={"key_share": True})
     units = [] if event is None else units_of(session, event.id)
     ensure_sees(session, actor, None if event is None else event.state, units)
@@ -292,7 +292,7 @@ def access_session(session: Session, actor: Actor, session_id: UUID) -> tuple[Ev
         viewer(session, actor)
         raise not_found()
     event = access_event(session, actor, event_id)
-    with waiting_briefly(session):
+    with locked_is_409():
         sitting = session.get_one(EventSession, session_id, with_for_update={"key_share": True})
     return sitting, event
 

@@ -38,7 +38,7 @@ from app.services.kernel.access import (
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
 from app.services.units.followers import Concerned, Days, Refusals, TreeDraft, count_of
-from app.services.units.rows import hold_by_asking, waiting_briefly
+from app.services.units.rows import hold_by_asking, locked_is_409
 from app.services.units.units import area_on, valid_on
 
 MASKS = {
@@ -179,7 +179,7 @@ def access(db: Db, actor: Actor, household_id: UUID, right: Right) -> Any:
 def hold(session: Session, household_id: UUID) -> Household | None:
     """The household: whatever else changes it waits until the commit, and so does a reorganisation of
     its branch."""
-    with waiting_briefly(session):
+    with locked_is_409():
         household = session.get(Household, household_id, with_for_update=True)
     if household is not None:
         hold_by_asking(session, col(Unit.id) == household.branch_id)

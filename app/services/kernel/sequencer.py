@@ -39,8 +39,11 @@ _PLACE = sa.text(
 
 
 # The outbox is empty one moment and holds a whole import the next: a plan kept from the one takes
-# minutes for the other.
-_PLAN_ANEW = sa.text("SET LOCAL plan_cache_mode = force_custom_plan")
+# minutes for the other. And who waits for the head is one of many, whose batches are done in turn.
+_PLAN_ANEW_AND_WAIT = sa.select(
+    sa.func.set_config("plan_cache_mode", "force_custom_plan", sa.true()),
+    sa.func.set_config("lock_timeout", "0", sa.true()),
+)
 _ANY_WAITING = sa.select(col(Outbox.id)).limit(1)
 
 
@@ -54,7 +57,7 @@ def place_committed(session: Session, *, batch: int = BATCH) -> int:
     connection = session.connection()
     if on_sqlite(connection):
         return 0
-    connection.execute(_PLAN_ANEW)
+    connection.execute(_PLAN_ANEW_AND_WAIT)
     head = connection.execute(_LOCK_HEAD).scalar_one()
     last = connection.execute(_PLACE, {"head": head, "batch": batch}).scalar_one_or_none()
     return 0 if last is None else last - head

@@ -40,7 +40,7 @@ from app.services.kernel.offers import Work
 from app.services.members import record
 from app.services.members.own import herself, own_id
 from app.services.notices import inbox
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 from app.services.units.units import find_filter
 
 MOST_PENDING = 20
@@ -150,7 +150,7 @@ def _held(session: Session, member_id: UUID, names: Iterable[str]) -> dict[str, 
     """
     values = sa.select(*(getattr(Member, name) for name in names))
     hers = values.where(col(Member.id) == member_id)
-    with waiting_briefly(session):
+    with locked_is_409():
         row = session.execute(hers.with_for_update(key_share=True)).one()
     return {name: to_jsonable_python(value) for name, value in row._mapping.items()}
 

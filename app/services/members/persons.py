@@ -13,7 +13,7 @@ from app.models.kernel.access import Right
 from app.models.members.members import Member, MemberStatus
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.kernel.reach import Placed
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 
 IN_UNION = (MemberStatus.active, MemberStatus.transferring)
 _PERSON = sa.select(
@@ -41,7 +41,7 @@ def _find(db: Db, member_id: UUID, *, alone: bool = False) -> Any:
     statement = _PERSON
     if isinstance(db, Session):
         statement = _HELD_ALONE if alone else _HELD
-    with waiting_briefly(db):
+    with locked_is_409():
         return db.execute(statement, {"member_id": member_id}).one_or_none()
 
 
@@ -106,7 +106,7 @@ def lock(session: Session, member_id: UUID) -> Any:
 def hold_alone(session: Session, member_ids: Iterable[UUID]) -> None:
     """Keep every other fact about these members out, before anything of theirs is locked."""
     wanted = sa.select(col(Member.id)).where(col(Member.id).in_(list(member_ids)))
-    with waiting_briefly(session):
+    with locked_is_409():
         session.execute(wanted.order_by(col(Member.id)).with_for_update(key_share=True))
 
 

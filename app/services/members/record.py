@@ -47,7 +47,7 @@ from app.services.members import (
     spells,
 )
 from app.services.members.checks import Doubt
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 from app.services.units.units import CURRENT_MEMBERS, ensure_open, find_target
 from app.text import has_given, search_key, sort_key
 
@@ -326,7 +326,7 @@ def _ensure_seen(session: Session, actor: Actor, row: Any, changed: Iterable[str
 
 
 def _lock(session: Session, member_id: UUID) -> Any:
-    with waiting_briefly(session):
+    with locked_is_409():
         return session.connection().execute(_LOCKED, {"member_id": member_id}).one_or_none()
 
 

@@ -27,7 +27,7 @@ from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.limits import Limit, Limits
 from app.services.members import persons
-from app.services.units.rows import hold, hold_by_asking, unit_of, waiting_briefly
+from app.services.units.rows import hold, hold_by_asking, locked_is_409, unit_of
 from app.services.units.units import closed, ensure_open
 from app.text import search_words
 
@@ -122,7 +122,7 @@ def lock(
     hers = sa.select(col(Membership.branch_id)).where(col(Membership.member_id) == member_id)
     held = hold(session, sa.or_(col(Unit.id).in_(hers), col(Unit.id).in_(unit_ids)))
     alone = {"key_share": True, "skip_locked": skip_locked}
-    with waiting_briefly(session):
+    with locked_is_409():
         member = session.get(Member, member_id, with_for_update=alone)
     if member is None:
         return None

@@ -18,7 +18,6 @@ from app.errors import Problem
 from app.models.kernel.units import Unit
 from app.services.kernel.access import Db
 
-_LONGEST_WAIT: Final = "3s"
 # Seconds.
 _LONGEST_ASKING: Final = 2.0
 _ASKS_EVERY: Final = 0.05
@@ -49,23 +48,12 @@ def find_many(db: Db, unit_ids: Iterable[int]) -> Sequence[Unit]:
 
 
 @contextmanager
-def waiting_briefly(db: Db) -> Iterator[None]:
+def locked_is_409() -> Iterator[None]:
     """Locks units in it, or rows that go with them; 409 where somebody reorganises them and is not done
-    within seconds. Who only reads locks nothing.
+    before the connection gives the lock up (`engines.REQUEST_LOCK_SECONDS`).
 
     On SQLite a writer has its turn: what one does in it is bounded (`reorganisation_most_members`).
     """
-    if not isinstance(db, Session) or on_sqlite(db):
-        yield
-        return
-    db.execute(_WAIT, {"longest": _LONGEST_WAIT})
-    with _locked_is_409():
-        yield
-    db.execute(_WAIT, {"longest": "0"})
-
-
-@contextmanager
-def _locked_is_409() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
@@ -79,9 +67,6 @@ def being_reorganised() -> Problem:
     return Problem("unit_being_reorganised", retry_after=_RETRY_AFTER)
 
 
-_WAIT = sa.select(sa.func.set_config("lock_timeout", sa.bindparam("longest"), sa.true()))
-
-
 def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
     """Units that are neither closed nor moved before the commit, as they are once they are held.
 
@@ -89,7 +74,7 @@ def hold(session: Session, among: sa.ColumnElement[bool]) -> Sequence[Unit]:
     the person, her account, her posts, grants.
     """
     statement = select(Unit).where(among).order_by(col(Unit.id)).with_for_update(read=True)
-    with waiting_briefly(session):
+    with locked_is_409():
         return session.exec(statement, execution_options={"populate_existing": True}).all()
 
 
@@ -100,26 +85,22 @@ def hold_units(session: Session, unit_ids: Iterable[int]) -> Sequence[Unit]:
 
 def hold_by_asking(session: Session, among: sa.ColumnElement[bool]) -> None:
     """As `hold`, for who holds other rows already. To wait in the queue for a lock could be a deadlock, and
-    PostgreSQL might end the reorganisation for it; so it asks, holds none of them in between, and asks
-    again for as long as most reorganisations take."""
+    PostgreSQL might end the reorganisation for it; so it takes those that are free, and asks for the
+    others again for as long as most reorganisations take."""
     if on_sqlite(session):
         return
-    units = sa.select(col(Unit.id)).where(among).order_by(col(Unit.id))
-    held, connection = units.with_for_update(read=True, nowait=True), session.connection()
+    units = sa.select(col(Unit.id)).where(among)
+    free = units.order_by(col(Unit.id)).with_for_update(read=True, skip_locked=True)
+    others = units.where(col(Unit.id).not_in(sa.select(free.cte("free").c.id)))
+    any_other = sa.select(sa.exists(others))
     until = monotonic() + _LONGEST_ASKING
-    while True:
-        try:
-            with _locked_is_409(), connection.begin_nested():
-                connection.execute(held)
-        except Problem:
-            if monotonic() >= until:
-                raise
-            sleep(_ASKS_EVERY)
-        else:
-            return
+    while session.connection().execute(any_other).scalar_one():
+        if monotonic() >= until:
+            raise being_reorganised()
+        sleep(_ASKS_EVERY)
 
 
 def hold_alone(session: Session, unit_id: int) -> Unit:
     """A unit that others name while this is written, but nobody holds alone."""
-    with waiting_briefly(session):
+    with locked_is_409():
         return session.get_one(Unit, unit_id, with_for_update={"key_share": True})

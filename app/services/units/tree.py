@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.clock import local_today
-from app.db import chunks, insert_many
+from app.db import chunks, insert_many, wait_for_locks
 from app.models.kernel.units import LEVEL_ORDER, Unit, UnitClosure, UnitEdge, UnitLevel
 from app.services.kernel.access import Db
-from app.services.units.rows import waiting_briefly
+from app.services.units.rows import locked_is_409
 
 DAY = timedelta(days=1)
 PATH_LEVELS = (UnitLevel.province, UnitLevel.district, UnitLevel.commune, UnitLevel.branch)
@@ -55,10 +55,11 @@ def place_of(branch: Unit) -> dict[str, int]:
 
 def lock_tree(session: Session) -> None:
     """One change of the tree at a time: each writes closure rows that the other's depend on. 409 where
-    the other is not done within seconds."""
+    the other is not done within seconds; who writes into the units is waited for."""
     top = sa.select(col(Unit.id)).where(col(Unit.parent_id).is_(None)).order_by(col(Unit.id))
-    with waiting_briefly(session):
+    with locked_is_409():
         session.execute(top.with_for_update(key_share=True))
+    wait_for_locks(session)
 
 
 def below(db: Db, unit_ids: Iterable[int], since: date) -> set[int]:

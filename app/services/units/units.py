@@ -23,7 +23,7 @@ from app.models.members.members import MemberStatus
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere
 from app.services.kernel.named import seen_rows
-from app.services.units.rows import find, waiting_briefly
+from app.services.units.rows import find, locked_is_409
 
 CURRENT_MEMBERS = (MemberStatus.active, MemberStatus.transferring)
 
@@ -87,7 +87,7 @@ def access_unit(
     the foreign keys of facts it has: waiting for those would be a deadlock.
     """
     if for_update:
-        with waiting_briefly(session):
+        with locked_is_409():
             unit = session.get(Unit, unit_id, with_for_update={"key_share": True})
     else:
         unit = session.get(Unit, unit_id)
@@ -125,7 +125,7 @@ def find_target(
     if unit_id is None:
         unit_id = own_branch(db, actor, right, pointer=pointer)
     if isinstance(db, Session):
-        with waiting_briefly(db):
+        with locked_is_409():
             unit = db.get(Unit, unit_id, with_for_update={"key_share" if alone else "read": True})
     else:
         unit = find(db, unit_id)
