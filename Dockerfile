@@ -1,9 +1,11 @@
 FROM python:3.13-slim AS builder
 
 WORKDIR /srv/hoiso
+# requirements-s3.lock: files may be in a bucket.
+ARG LOCK=requirements.lock
 RUN python -m venv .venv
-COPY requirements.lock ./
-RUN .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock
+COPY ${LOCK} ./
+RUN .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r "${LOCK}"
 # The same command as on a laptop; -P keeps the caller's folder off the import path.
 RUN printf '%s\n' \
       '#!/bin/sh' \

@@ -233,11 +233,13 @@ COMPILE = $(PY) -m uv pip compile -q pyproject.toml --python $(PY) --python-vers
 .PHONY: lock
 lock: install ## maintainers: resolve pyproject.toml and openapi/package.json into the lock files
 	@$(COMPILE) -o requirements.lock
-	@$(COMPILE) --group test -c requirements.lock -o requirements-test.lock
+	@$(COMPILE) --extra s3 -c requirements.lock -o requirements-s3.lock
+	@$(COMPILE) --extra s3 --group test -c requirements-s3.lock -o requirements-test.lock
 	@$(subst pyproject.toml,openapi/python-client.in,$(COMPILE)) -o openapi/python-client.lock
-	@$(COMPILE) --group test --group bench -c requirements-test.lock -o requirements-bench.lock
+	@$(subst pyproject.toml,tests/system/s3-server.in,$(COMPILE)) -o tests/system/s3-server.lock
+	@$(COMPILE) --extra s3 --group test --group bench -c requirements-test.lock -o requirements-bench.lock
 	@cd openapi && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel=error >/dev/null
-	@if grep -n '://' requirements*.lock openapi/*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
+	@if grep -n '://' requirements*.lock openapi/*.lock tests/system/*.lock || grep -n '"resolved"' openapi/package-lock.json; then \
 	  echo "The lines above name an address; a lock holds names, versions and hashes only." >&2; exit 1; fi
 
 .PHONY: clean

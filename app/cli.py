@@ -36,6 +36,7 @@ from app.services.attendance import code_keys
 from app.services.backups.files import BackupRefused
 from app.services.capabilities import CAPABILITIES, install
 from app.services.figures import folding
+from app.services.files.stores import ensure_works
 from app.services.kernel import (
     changes,
     key_rotation,
@@ -96,6 +97,7 @@ def serve(
     memory.keep_little()
     settings = get_settings()
     _warn_of(settings)
+    ensure_works(settings)
     config = uvicorn.Config(
         create_app(settings),
         host=host or settings.host,
@@ -143,6 +145,7 @@ def worker(
     memory.keep_little()
     settings = get_settings()
     _warn_of(settings)
+    ensure_works(settings)
     cli_worker.work(settings, once=once)
 
 
@@ -214,12 +217,13 @@ def migrate(revision: str = "head") -> None:
 def backup(
     file: Annotated[Path, typer.Argument(help="A new file.")],
     without_files: Annotated[
-        bool, typer.Option(help="Leave out HOISO_FILES_DIR: it is copied by other means.")
+        bool,
+        typer.Option(help="Leave out the files: their folder or bucket is copied by other means."),
     ] = False,
 ) -> None:
     """Make a sealed backup of the database and its files while the server runs, and read it back.
 
-    Ends with 3 when it is made, and files that the database names are not in their folder."""
+    Ends with 3 when it is made, and files that the database names are not in their store."""
     from app import cli_backup
 
     cli_backup.back_up(get_settings(), file, with_files=not without_files)

@@ -37,7 +37,7 @@ def back_up(settings: Settings, file: Path, *, with_files: bool) -> None:
     if header.files is None:
         console.print("without the files that were sent", soft_wrap=True)
     if lost:
-        _tell_lost(lost, "not in HOISO_FILES_DIR, and so not in the backup")
+        _tell_lost(lost, "not in their store, and so not in the backup")
         raise typer.Exit(_FILES_LOST)
 
 
@@ -48,8 +48,8 @@ def restore(settings: Settings, file: Path, losses_accepted_by: str | None) -> N
         )
     console.print(f"restored as of {header.taken_at:%Y-%m-%d %H:%M:%S} UTC")
     if lost:
-        inside = "not in the backup" if header.files else "in no backup: bring the folder back"
-        _tell_lost(lost, f"not in HOISO_FILES_DIR, and {inside}")
+        inside = "not in the backup" if header.files else "in no backup: bring the store back"
+        _tell_lost(lost, f"not in their store, and {inside}")
     _tell(reopened)
 
 

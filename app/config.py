@@ -25,6 +25,9 @@ MIN_TOKEN_CHARS = 16
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*", re.ASCII)
+_ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)
+
 
 class BadSettings(ValueError):
     """Settings that cannot work; the message names them and never contains the value of a secret."""
@@ -136,6 +139,14 @@ class Settings(BaseSettings):
     # The folder of files that clients send; all servers of an installation have the same.
     # By default `files` in HOISO_DATA_DIR.
     files_dir: Path | None = None
+    # Instead of the folder a bucket of S3, s3://BUCKET or s3://BUCKET/FOLDER; needs requirements-s3.lock.
+    files_url: str = ""
+    # Of another S3 than Amazon's: https://HOST.
+    files_endpoint: str = ""
+    files_region: str = ""
+    # Without them AWS_... of the environment holds, or the role of the machine.
+    files_access_key: SecretStr | None = None
+    files_secret_key: SecretStr | None = None
     picture_max_bytes: Annotated[int, Field(ge=1_000, le=200_000_000)] = 20_971_520
     document_max_bytes: Annotated[int, Field(ge=1_000, le=2_000_000_000)] = 52_428_800
     # Of one account: what it has sent and no record has yet.
@@ -177,6 +188,7 @@ class Settings(BaseSettings):
             if self.on_sqlite or not self.replica_url.startswith("postgresql+psycopg://"):
                 raise ValueError("HOISO_REPLICA_URL is postgresql://..., of a PostgreSQL database")
             _ensure_address("HOISO_REPLICA_URL", self.replica_url)
+        self._ensure_one_store()
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
@@ -192,6 +204,16 @@ class Settings(BaseSettings):
         if self.environment is Environment.production:
             self._ensure_fit_for_production()
         return self
+
+    def _ensure_one_store(self) -> None:
+        if self.files_url and not _BUCKET.fullmatch(self.files_url):
+            raise ValueError("HOISO_FILES_URL is s3://BUCKET or s3://BUCKET/FOLDER")
+        if self.files_url and self.files_dir:
+            raise ValueError("files are in HOISO_FILES_URL or in HOISO_FILES_DIR, not in both")
+        if self.files_endpoint and not _ENDPOINT.fullmatch(self.files_endpoint):
+            raise ValueError("HOISO_FILES_ENDPOINT is https://HOST or https://HOST:PORT")
+        if bool(self.files_access_key) != bool(self.files_secret_key):
+            raise ValueError("HOISO_FILES_ACCESS_KEY and HOISO_FILES_SECRET_KEY belong together")
 
     def _ensure_keys_are_given(self) -> None:
         if self.jwt_algorithm is JwtAlgorithm.HS256 and not self._given_secrets():

@@ -46,10 +46,10 @@ FILES = TemporaryDirectory(prefix="hoiso-files-", dir=in_memory())
 atexit.register(FILES.cleanup)
 
 
-# They bring databases of their own.
+# They bring databases of their own, or another server.
 BESIDE_THE_CLONES = {
     *("test_cli", "test_cli_refusals", "test_migrations", "test_demo", "test_guides"),
-    *("test_point_in_time", "test_replica", "test_online_migration"),
+    *("test_point_in_time", "test_replica", "test_online_migration", "test_s3"),
 }
 
 

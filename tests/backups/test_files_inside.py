@@ -20,8 +20,9 @@ from app.models.base import new_id
 from app.models.files.files import FilePiece, FileUpload, StoredFile
 from app.services.backups import backing_up, files, of_files, restoring
 from app.services.backups.files import FILE_HEAD, BackupKeys, BackupRefused, FilesInside
+from app.services.backups.refusing import said_plainly
+from app.services.files.folders import FolderStore
 from app.services.files.keeping import Lost
-from app.services.files.stores import FolderStore
 from app.services.kernel import key_rotation
 from tests.backups.backups import KEY, give_keys, quietly, said, served, settings_of, tables_of
 from tests.backups.test_forged import header
@@ -224,7 +225,7 @@ class TestMeanwhile:
         named = f"  file {photo} of member {member}"
         told = said(monkeypatch, url, "backup", file, code=3)
         assert told.splitlines() == [
-            "hoiso: 1 files that the database names are not in HOISO_FILES_DIR, and so not in the backup",
+            "hoiso: 1 files that the database names are not in their store, and so not in the backup",
             named,
         ]
         assert "without the files" in said(
@@ -253,6 +254,7 @@ def received(path: Path) -> None:
     """Into the folder `files`."""
     store = FolderStore(path.parent / "files")
     with (
+        said_plainly("nothing has been restored"),
         files.opened(path, BackupKeys([KEY])) as (told, source),
         of_files.arriving(store) as arrivals,
     ):

@@ -3,13 +3,18 @@
 import io
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from httpx2 import Response
 from PIL import Image
 
+from app.clock import utc_now
 from app.db import Database
+from app.models.base import new_id
+from app.services.files.protocol import Store
+from app.services.files.stores import store_of
 from tests.helpers.client import Api
 
 PIECE = {"content-type": "application/offset+octet-stream", "tus-resumable": "1.0.0"}
@@ -57,11 +62,22 @@ def picture(format_: str = "JPEG", size: tuple[int, int] = (40, 30), **options: 
     return out.getvalue()
 
 
-def objects(database: Database) -> list[Path]:
+def objects(database: Database) -> set[UUID]:
     """What the store holds of all databases of this process."""
-    folder = database.settings.files_dir
-    assert folder is not None
-    return sorted(folder.glob("??/*"))
+    return set(store_of(database.settings).names(utc_now() + timedelta(minutes=1)))
+
+
+def kept(store: Store, data: bytes) -> UUID:
+    """A new object."""
+    name = new_id()
+    overwritten(store, name, data)
+    return name
+
+
+def overwritten(store: Store, name: UUID, data: bytes) -> None:
+    draft = store.create(name)
+    draft.write(data)
+    draft.keep()
 
 
 def in_parts(data: bytes, length: int) -> Iterator[tuple[int, bytes]]:

@@ -13,7 +13,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-bench.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-s3.lock",
+    "requirements-test.lock",
+    "requirements-bench.lock",
+)
 
 REGISTRY = re.compile(
     r"(pypi\.org|pythonhosted\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|npm\.pkg\.github)"
@@ -64,11 +69,13 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def declared(*, groups: tuple[str, ...] = ()) -> list[Requirement]:
+def declared(groups: tuple[str, ...]) -> list[Requirement]:
+    """What the server needs, with these extras and groups."""
     pyproject = tomllib.loads(read("pyproject.toml"))
+    more = pyproject["project"]["optional-dependencies"] | pyproject["dependency-groups"]
     lines = list(pyproject["project"]["dependencies"])
     for group in groups:
-        lines += pyproject["dependency-groups"][group]
+        lines += more[group]
     return [Requirement(line) for line in lines]
 
 
@@ -110,15 +117,16 @@ def test_npm_lock_holds_no_address_and_a_digest_of_what_this_machine_installs() 
     ("lock", "groups"),
     [
         ("requirements.lock", ()),
-        ("requirements-test.lock", ("test",)),
-        ("requirements-bench.lock", ("test", "bench")),
+        ("requirements-s3.lock", ("s3",)),
+        ("requirements-test.lock", ("s3", "test")),
+        ("requirements-bench.lock", ("s3", "test", "bench")),
     ],
 )
 def test_every_dependency_is_locked(lock: str, groups: tuple[str, ...]) -> None:
     locked = pins(lock)
     missing = [
         str(requirement)
-        for requirement in declared(groups=groups)
+        for requirement in declared(groups)
         if not any(
             requirement.specifier.contains(version)
             for version in locked.get(canonicalize_name(requirement.name), ())

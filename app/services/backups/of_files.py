@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from app.config import Settings
 from app.db import Database
 from app.db.statements import chunks
-from app.errors import Problem
 from app.models.files.files import StoredFile
 from app.services.backups.files import (
     FILE_HEAD,
@@ -29,7 +28,7 @@ from app.services.backups.files import (
 )
 from app.services.files import keeping
 from app.services.files.keeping import Lost
-from app.services.files.stores import Missing, Store
+from app.services.files.protocol import Missing, Store
 
 _HEAD: Final = struct.Struct(FILE_HEAD)
 # Stands for the length of what the store does not have.
@@ -86,7 +85,7 @@ def _send(store: Store, name: UUID, sink: Sink) -> int:
             wanted = min(_BLOCK, length - start)
             block = file.read(wanted)
             if len(block) < wanted:
-                raise BackupRefused(f"the file {name} is shorter than the folder said")
+                raise BackupRefused(f"the file {name} is shorter than the store said")
             sink.write(block)
     return length
 
@@ -145,9 +144,6 @@ class Arrivals:
                 draft.write(block)
                 length -= len(block)
             draft.keep()
-        except Problem as error:
-            draft.drop()
-            raise BackupRefused("no room for the files") from error
         except BaseException:
             draft.drop()
             raise

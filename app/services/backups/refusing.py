@@ -1,4 +1,4 @@
-"""What the disk or the database says against a backup or a restore, in one sentence."""
+"""What the disk, the database or the store of files says against a backup or a restore, in one sentence."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,13 @@ import psycopg
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from app.errors import Problem
 from app.services.backups.files import BackupRefused
+
+_OF_STORE = {
+    "storage_full": "no room for the files",
+    "files_away": "the store of files does not answer",
+}
 
 
 @contextmanager
@@ -19,6 +25,8 @@ def said_plainly(outcome: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise BackupRefused(_sentence(outcome, error.filename, reason)) from error
+    except Problem as error:
+        raise BackupRefused(_sentence(outcome, _OF_STORE.get(error.code, error.code))) from error
     except DBAPIError as error:
         raise BackupRefused(_sentence(outcome, _of(error.orig))) from error
     except (sqlite3.Error, psycopg.Error, CommandError) as error:

@@ -15,7 +15,7 @@ from app.services.backups.files import BackupKeys, BackupRefused, BackupSource, 
 from app.services.backups.refusing import said_plainly
 from app.services.backups.reopening import Reopened, reopen
 from app.services.files.keeping import Lost
-from app.services.files.stores import store_of
+from app.services.files.stores import ensure_works, store_of
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
 from app.services.privacy.journal import BadJournal, Contents, Erased, Journal
@@ -43,6 +43,7 @@ def restore(
     _ensure_fits(settings, header)
     standing = _standing(settings, header, losses_accepted_by)
     files.check(path, keys, progress)
+    ensure_works(settings)
     store = store_of(settings)
     with (
         said_plainly("nothing has been restored"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.models.base import new_id
 from app.security import sealed_files
-from app.services.files.stores import Missing, Store
+from app.services.files.protocol import Missing, Store
 
 _CONTEXT = b"hoiso:file"
 # The store does not have an object, or not as it was written.
