@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
+from unittest.mock import patch
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -61,7 +62,7 @@ from app.services.identity import accounts, grants
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
 from app.services.members import lists, record
-from app.services.reorganisations import deciding, drafts, reading
+from app.services.reorganisations import catching_up, deciding, drafts, reading
 from app.services.reorganisations.preview import preview
 from benchmarks.databases import PostgreSQLServer, postgresql
 from benchmarks.load import process_tree
@@ -313,10 +314,16 @@ class Reform:
         with writing(self.database) as session:
             self.job = deciding.revert(session, self.decider, self.id).job
 
-    def perform(self) -> None:
-        """The job, as a worker does it."""
+    def perform(self, meter: Meter, act: str) -> None:
+        """The job, as a worker does it; the rows that follow its commit by themselves as well."""
         if self.job is not None:
-            jobs.perform(self.database, self.job.id)
+            follow = catching_up.run
+
+            def measured(*given: Any) -> None:
+                meter.take(f"{act}: rows that follow", lambda: follow(*given))
+
+            with patch.object(catching_up, "run", measured):
+                jobs.perform(self.database, self.job.id)
             with self.database.reading() as db:
                 done = jobs.find(db, self.decider, self.job.id, "vi")
             console.print(done.state, done.result or done.problem)
@@ -336,14 +343,14 @@ def measure(database: Database) -> None:
     others = Others(database, reform.decider)
     with others.at_work():
         meter.take("decide", lambda: reform.decide(shown.digest))
-        meter.take("apply", reform.perform)
+        meter.take("apply", lambda: reform.perform(meter, "apply"))
     console.print(shown.consequences)
     console.print(f"{len(shown.units):,} units, {reform.told():,} told")
     for end, times in others.ends.items():
         console.print(f"meanwhile {end}: {times}, {others.longest[end]:.1f} s at most")
     console.print("units of all after s:", others.progress)
     meter.take("decide to revert", reform.decide_to_revert)
-    meter.take("revert", reform.perform)
+    meter.take("revert", lambda: reform.perform(meter, "revert"))
     table = Table("act", "s", "CPU s", "CPU s of PostgreSQL", "pages", "MB of its log")
     for name, cost in meter.costs.items():
         mark = "" if cost.seconds < TARGET_SECONDS else " *"

@@ -31,10 +31,10 @@ def dying(call):
 
 def work(job):
     database = Database(make_settings(sys.argv[1]))
-    if job != "due":
+    if job == "due":
+        scheduling.apply_due(database)
+    else:
         jobs.perform(database, UUID(job))
-        return True
-    return scheduling.apply_due(database) == 1
 
 capabilities.install()
 for line in sys.stdin:
@@ -44,7 +44,8 @@ for line in sys.stdin:
             module, _, name = place.rpartition(".")
             owner = import_module(f"app.services.{module}")
             setattr(owner, name, dying(getattr(owner, name)))
-        os._exit(0 if work(job) else 1)
+        work(job)
+        os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 """
 

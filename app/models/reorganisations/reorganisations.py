@@ -76,6 +76,8 @@ class Reorganisation(Revised, table=True):
     # The ids of the units it opened, by key.
     opened: dict[str, int] | None = Field(default=None, sa_type=json_type)
     undo: dict[str, Any] | None = Field(default=None, sa_type=json_type)
+    # Branches of another province now, whose rows without a place of their own have not followed yet.
+    behind: list[int] | None = Field(default=None, sa_type=json_type)
     agreement: dict[str, Any] | None = Field(default=None, sa_type=json_type)
     drafted_by: UUID = Field(sa_type=Uuid)
     decided_by: UUID | None = Field(default=None, sa_type=Uuid)

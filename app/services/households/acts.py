@@ -327,9 +327,8 @@ def move(session: Session, actor: Actor, household_id: UUID, body: HouseholdMove
         place.valid_to = on - DAY
         session.flush()
         session.add(HouseholdPlace(household_id=household.id, valid_from=on, **values))
-    if household.province_id != branch.province_id:
-        stands = col(Household.id) == household.id
-        provinces.follow(session, Household, stands, branch.province_id)
+    # Also within a province: its rows may be behind (`provinces.following_later`).
+    provinces.follow(session, Household, col(Household.id) == household.id, branch.province_id)
     for name, value in (values | {"commune_id": branch.commune_id}).items():
         setattr(household, name, value)
     session.flush()

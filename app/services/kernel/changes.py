@@ -32,7 +32,7 @@ from app.models.kernel.changes import (
     Outbox,
 )
 from app.services.kernel.manifest import tracked_of
-from app.services.kernel.tracking import Tracked, Units
+from app.services.kernel.tracking import PATH, Tracked, Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +346,10 @@ def move_many(
     carried: Mapping[str, int | None],
 ) -> list[dict[str, Any]]:
     """Carry rows to other units by one UPDATE, each with its next revision and a move in the log;
-    returns them as they were."""
+    returns where they stood."""
+    names = ("id", "revision", *(name for name in PATH if name in model.model_fields))
     found = session.connection().execute(
-        sa.select(*(getattr(model, name) for name in model.model_fields))
+        sa.select(*(getattr(model, name) for name in names))
         .where(which)
         .order_by(col(model.id))
         .with_for_update()

@@ -24,6 +24,7 @@ _OWN_PLACE = frozenset({"commune_id", "branch_id"})
 # Branches by whose records stand there, and the province that they are in.
 _Waiting = defaultdict[tuple[Table, int], set[int]]
 _WAITING = "following_together"
+_LATER = "following_later"
 
 
 def owned_by_people(known: Manifest) -> set[Table]:
@@ -75,8 +76,11 @@ def follow_moved(
     where one came from elsewhere."""
     if all(row["province_id"] == province_id for row in moved):
         return
+    later: set[int] | None = session.info.get(_LATER)
     waiting: _Waiting | None = session.info.get(_WAITING)
-    if waiting is None:
+    if later is not None:
+        later.update(branch_ids)
+    elif waiting is None:
         _follow_in(session, owner, branch_ids, province_id)
     else:
         waiting[owner, province_id].update(branch_ids)
@@ -94,6 +98,33 @@ def following_together(session: Session) -> Iterator[None]:
         del session.info[_WAITING]
     for (owner, province_id), branch_ids in waiting.items():
         _follow_in(session, owner, branch_ids, province_id)
+
+
+@contextmanager
+def following_later(session: Session) -> Iterator[set[int]]:
+    """What has moved in it is not followed: these branches are to catch up after the commit. No reader
+    asks for the province of rows that hang on a record."""
+    session.info[_LATER] = branch_ids = set[int]()
+    try:
+        yield branch_ids
+    finally:
+        del session.info[_LATER]
+
+
+def catch_up(session: Session, branch_ids: Collection[int]) -> None:
+    """What hangs on the records that stand in these branches is in their province. The caller holds the
+    branches, so that no record goes elsewhere meanwhile."""
+    for model, owner in hanging(manifest()):
+        rows, record = table_of(model), SQLModel.metadata.tables[owner]
+        session.connection().execute(
+            sa.update(rows)
+            .where(
+                rows.c[f"{owner}_id"] == record.c.id,
+                record.c.branch_id.in_(branch_ids),
+                rows.c.province_id.is_distinct_from(record.c.province_id),
+            )
+            .values(province_id=record.c.province_id)
+        )
 
 
 def _follow_in(

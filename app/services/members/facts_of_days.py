@@ -4,7 +4,7 @@ member or household stood elsewhere on that day.
 They are found by the manifest, so no capability follows units for them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 
@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel
 
 from app.clock import start_of, utc_now
 from app.models.base import table_of
+from app.models.kernel.units import Unit
 from app.services.figures import stale
 from app.services.kernel import changes
 from app.services.kernel.manifest import manifest, tracked_of
@@ -26,17 +27,21 @@ ABOVE = ("province_id", "district_id", "commune_id")
 _STAY = ("branch_id", "valid_from", "valid_to")
 
 
-def stand(
-    session: Session, branch_ids: Sequence[int], above: Mapping[str, int | None], since: date
-) -> None:
-    """Branches have stood elsewhere from a past day on: so have the facts of the days since then."""
+def stand(session: Session, branch_ids: Sequence[int], above: Sequence[str], since: date) -> None:
+    """Branches have stood elsewhere from a past day on: so have the facts of the days since then.
+    `above`: what of their path is another."""
+    branch = table_of(Unit)
     for model, of_day in _facts():
         table = table_of(model)
-        values = {name: value for name, value in above.items() if name in table.c}
+        values = {name: branch.c[name] for name in above if name in table.c}
         if values:
             session.connection().execute(
                 sa.update(table)
-                .where(table.c.branch_id.in_(branch_ids), _since(table, of_day, since))
+                .where(
+                    table.c.branch_id == branch.c.id,
+                    branch.c.id.in_(branch_ids),
+                    _since(table, of_day, since),
+                )
                 .values(**values)
             )
 

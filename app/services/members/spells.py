@@ -175,8 +175,8 @@ def settle(session: Session, life: Life) -> None:
     if last is not None and last.branch_id != member.branch_id:
         branch = unit_of(session, last.branch_id)
         province_id = _province_of(branch)
-        if province_id != member.province_id:
-            provinces.follow(session, Member, col(Member.id) == member.id, province_id)
+        # Also within a province: her rows may be behind (`provinces.following_later`).
+        provinces.follow(session, Member, col(Member.id) == member.id, province_id)
         member.branch_id = branch.id
         member.commune_id = branch.commune_id
         member.province_id = province_id

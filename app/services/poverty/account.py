@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import UOWTransaction
 from sqlmodel import Session, col, select
 
-from app.db import Columns, SessionListener, chunks, upsert
+from app.db import Columns, SessionListener, chunks, insert_many, upsert
 from app.models.base import Uuid, new_id, table_of
 from app.models.households.households import Household, HouseholdPerson, HouseholdPlace, Relation
 from app.models.kernel.units import (
@@ -303,11 +303,10 @@ def stay_of(row: Any) -> Stay:
 
 
 def _replace(session: Session, ids: Sequence[UUID], new: Mapping[UUID, Sequence[Stay]]) -> None:
-    connection = session.connection()
-    connection.execute(sa.delete(PovertyStay).where(col(PovertyStay.household_id).in_(ids)))
+    replaced = sa.delete(PovertyStay).where(col(PovertyStay.household_id).in_(ids))
+    session.connection().execute(replaced)
     rows = [stay_row(id_, stay) for id_ in ids for stay in new.get(id_, ())]
-    if rows:
-        connection.execute(sa.insert(PovertyStay), rows)
+    insert_many(session, PovertyStay, rows)
 
 
 def stay_row(household_id: UUID, stay: Stay) -> dict[str, Any]:

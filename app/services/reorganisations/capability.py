@@ -44,13 +44,15 @@ CAPABILITY = Capability(
             entity="reorganisation",
             units=_above_all,
             read_right=Right.units_read,
-            left_out=DERIVED | {"id", "undo"},
+            left_out=DERIVED | {"id", "undo", "behind"},
             # They name members and households.
             masks={"operations": Right.members_read},
         ),
     },
     nobody={
-        Reorganisation: frozenset({"decree", "note", "operations", "opened", "undo", "agreement"}),
+        Reorganisation: frozenset(
+            {"decree", "note", "operations", "opened", "undo", "behind", "agreement"}
+        ),
         ReorganisedUnit: frozenset(),
         ReorganisationSide: frozenset(),
     },

@@ -25,7 +25,7 @@ from app.models.reorganisations.reorganisations import (
     ReorganisationState,
     ReorganisedUnit,
 )
-from app.services.kernel import changes
+from app.services.kernel import changes, provinces
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.manifest import manifest
 from app.services.kernel.tracking import PATH
@@ -149,8 +149,9 @@ def used(db: Db, unit_ids: Collection[int]) -> set[int]:
 
 
 def _naming() -> Iterator[sa.Column[int]]:
-    """The columns that name a unit, but for those of the tree itself, of logs, and of what is derived
-    and goes with a unit that is deleted."""
+    """The columns that name a unit, but for those of the tree itself, of logs, of what is derived and
+    goes with a unit that is deleted, and the province of rows that have that of a record."""
+    following = {model for model, _ in provinces.hanging(manifest())}
     for model, owner in manifest().owners.items():
         if model is Unit or model in _OWN or owner.name == _LOGS:
             continue
@@ -161,6 +162,8 @@ def _naming() -> Iterator[sa.Column[int]]:
             found = {n for n in names if columns[n].foreign_keys and not _goes_with_it(columns[n])}
         else:
             found = {*names, *(name for name in PATH if name in columns)}
+        if model in following:
+            found -= {"province_id"}
         yield from (columns[name] for name in sorted(found))
 
 

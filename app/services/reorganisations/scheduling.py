@@ -19,7 +19,7 @@ from app.models.reorganisations.reorganisations import (
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 from app.services.kernel.due import Due
-from app.services.reorganisations import deciding, drafts, large, returning
+from app.services.reorganisations import catching_up, deciding, drafts, large, returning
 from app.services.reorganisations.planning import Plan
 from app.services.units.tree import lock_tree
 
@@ -49,6 +49,7 @@ def apply_due(database: Database) -> int:
                 )
         except Exception as error:  # noqa: BLE001  # whatever it is, the others shall not wait for it
             logs.exception("reorganisation_failed", error, reorganisation_id=str(reorganisation_id))
+    catching_up.run_all(database)
     return done
 
 
@@ -80,7 +81,8 @@ def apply(session: Session, reorganisation_id: UUID) -> bool:
     if (because := _returned(session, row, made)) is not None:
         returning.give_back(session, row, because)
         return False
-    deciding.do(session, row, made)
+    with catching_up.later(session, row.id):
+        deciding.do(session, row, made)
     return True
 
 

@@ -1,7 +1,7 @@
-"""Jobs of reorganisations that take many people along: all of it is one transaction.
+"""Jobs of reorganisations that take many people along: all that is read of them is one transaction.
 
-A job that was cut off has changed nothing, and begins anew. What it is about may be over by then: done by
-`scheduling.apply_due`, or by the job before.
+A job that was cut off in it has changed nothing, and begins anew; after it, it goes on with what catches up.
+What it is about may be over by then: done by `scheduling.apply_due`, or by the job before.
 """
 
 from collections.abc import Iterator
@@ -15,21 +15,26 @@ from sqlmodel import Session
 from app.db import on_sqlite
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import jobs
-from app.services.reorganisations import deciding, large, scheduling
+from app.services.reorganisations import catching_up, deciding, large, scheduling
 from app.services.units.carrying import telling
 
 
 def apply(task: jobs.Task) -> dict[str, Any]:
     with _switch(task) as session:
         scheduling.apply(session, _id(task))
-        return _told(session, task)
+        told = _told(session, task)
+    catching_up.run(task.database, _id(task), task.progress)
+    return told
 
 
 def revert(task: jobs.Task) -> dict[str, Any]:
     actor = task.actor()
     with _switch(task) as session:
-        deciding.revert_now(session, actor, _id(task))
-        return _told(session, task)
+        with catching_up.later(session, _id(task)):
+            deciding.revert_now(session, actor, _id(task))
+        told = _told(session, task)
+    catching_up.run(task.database, _id(task), task.progress)
+    return told
 
 
 @contextmanager

@@ -38,23 +38,32 @@ def telling(session: Session, progress: Callable[[int, int], None]) -> Iterator[
         del session.info["carried"]
 
 
+# So many units at a time bring some ten thousand people.
+_TOGETHER = 100
+
+
 def carry(
     session: Session, paths: Mapping[int, Path], logged: Collection[int], since: date
 ) -> None:
     """The new paths, one UPDATE for all units that go the same way, and what is in them."""
     together: dict[tuple[tuple[str, int | None], ...], list[int]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for unit_id, path in paths.items():
         together[tuple(path.items())].append(unit_id)
+        alike[tuple(path)].append(unit_id)
     tell: Callable[[int, int], None] | None = session.info.get("carried")
     done = 0
     for items, unit_ids in together.items():
         columns = dict(items)
-        for chunk in chunks(unit_ids):
+        for chunk in chunks(unit_ids, _TOGETHER):
             rest = [unit_id for unit_id in chunk if unit_id not in logged]
             session.connection().execute(
                 sa.update(Unit).where(col(Unit.id).in_(rest)).values(**columns)
             )
-            followers.apply(session, chunk, columns, since)
+            followers.apply(session, chunk, columns)
             done += len(chunk)
             if tell is not None:
                 tell(done, len(paths))
+    for names, unit_ids in alike.items():
+        for chunk in chunks(unit_ids):
+            followers.stood(session, chunk, names, since)

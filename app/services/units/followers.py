@@ -103,8 +103,9 @@ class OfUnits:
     # Units have moved: writes the new values of the `columns` of their path.
     apply: Callable[[Session, Sequence[int], Columns], None] | None = None
     columns: tuple[str, ...] = ("province_id", "commune_id")
-    # The same for facts that keep the path of their day: those of the day of the move and after it.
-    stood: Callable[[Session, Sequence[int], Columns, date], None] | None = None
+    # The same for facts that keep the path of their day: those of the day of the move and after it have
+    # the columns that units have now.
+    stood: Callable[[Session, Sequence[int], Sequence[str], date], None] | None = None
     # Units have new parents, and every follower has applied the move; or another area type.
     moved: Callable[[Session, Sequence[int]], None] | None = None
     # The last day of what is recorded in each unit: it does not close before that.
@@ -145,11 +146,17 @@ def counts(db: Db, concerned: Concerned) -> dict[str, int]:
     return found
 
 
-def apply(session: Session, unit_ids: Sequence[int], columns: Columns, since: date) -> None:
+def apply(session: Session, unit_ids: Sequence[int], columns: Columns) -> None:
     for each in manifest().followers(OfUnits):
         kept = {name: columns[name] for name in each.columns if name in columns}
         if each.apply is not None and kept:
             each.apply(session, unit_ids, kept)
+
+
+def stood(session: Session, unit_ids: Sequence[int], names: Sequence[str], since: date) -> None:
+    """The units have other `names` in their path since that day."""
+    for each in manifest().followers(OfUnits):
+        kept = [name for name in each.columns if name in names]
         if each.stood is not None and kept:
             each.stood(session, unit_ids, kept, since)
 
