@@ -167,7 +167,7 @@ const [waiting, ...more] = (await officer.call<{ items: Row[] }>("/v1/sync/inbox
 check(waiting !== undefined && more.length === 0, "it waits once");
 await officer.call(`/v1/sync/inbox/${waiting.id}/decline`, { reason: "Theo giấy tờ" });
 check(of(await sync(database, network)) === "refused", "she is told");
-await giveUp(database, disputed);
+await giveUp(database, "member", disputed.id);
 check(of(await sync(database, network)) === "", "there is nothing more to send");
 
 // The phone is told to start over: what she has not sent is sent first.
@@ -175,6 +175,34 @@ const late = await write(database, "member", { full_name: "Hà Thị Muộn", bi
 await database.localStorage.set("hoiso_cursor", "of another server");
 check(of(await sync(database, network)) === "applied", "it is sent");
 check((await rows(database, "member")).has(late.id), "and stays");
+
+// What no operation does is told by its table, and keeps nothing else from being sent.
+const meeting = (await database.get("event").query().fetch())[0];
+const unit = (await database.get("unit").query().fetch())[0];
+const capture = (await database.get("capture").query().fetch())[0];
+check(meeting !== undefined && unit !== undefined && capture !== undefined, "there is one of each");
+const meetingId = meeting.id;
+await database.write(() => meeting.markAsDeleted());
+await write(database, "unit", { name: "Chi hội khác" }, unit);
+await write(database, "capture", { kind: "paper" }, capture);
+const unitMade = await write(database, "unit", { name: "Chi hội mới" });
+await write(database, "member", { address: "Khu 5" }, late);
+const told = await sync(database, network);
+const undone = told.filter(({ problem }) => problem?.code === "no_operation").map(({ kind, id }) => `${kind} ${id}`);
+check(
+  [...undone].sort().join() ===
+    [`event.delete ${meetingId}`, `unit.update ${unit.id}`, `capture.update ${capture.id}`, `unit.create ${unitMade.id}`].sort().join(),
+  `each of them is refused: ${undone.join()}`,
+);
+check(of(told) === "applied refused refused refused refused", `the rest is done: ${of(told)}`);
+check(of(await sync(database, network)) === "refused refused refused refused", "they are refused until she gives up");
+check(!(await rows(database, "event")).has(meetingId), "what she deleted is hidden");
+await giveUp(database, "event", meetingId);
+await giveUp(database, "unit", unit.id);
+await giveUp(database, "unit", unitMade.id);
+await giveUp(database, "capture", capture.id);
+check(of(await sync(database, network)) === "", "there is nothing more to send");
+check((await rows(database, "event")).has(meetingId), "the meeting is there again");
 
 // A phone that begins now has the same.
 const fresh = phone(plan);

@@ -1,7 +1,7 @@
 // WatermelonDB beside Hội Số: an app takes this file as it is, and writes what it writes into WRITES.
 // First what was written on the phone is sent, then what is new is pulled: so the server compares what
 // she saw with what others have changed, and her own rows come back with their new revision.
-import { appSchema, tableSchema, type AppSchema, type Database, type Model, type RawRecord } from "@nozbe/watermelondb";
+import { appSchema, tableSchema, type AppSchema, type Database, type RawRecord } from "@nozbe/watermelondb";
 import { synchronize, type TableChanges } from "@nozbe/watermelondb/sync/index.js";
 
 export type Row = { id: string; [column: string]: unknown };
@@ -14,7 +14,7 @@ export type Page = {
   checkpoint: boolean;
 };
 type Operation = { op_id: string; kind: string; id: string; base_rev: number | null; patch: Row | object; occurred_at: string };
-export type Verdict = { op_id: string; kind: string; id: string; verdict: string; problem: { code: string } | null };
+export type Verdict = { op_id: string | null; kind: string; id: string; verdict: string; problem: { code: string } | null };
 
 /** How the phone reaches the server. `changes` answers null for 409 `start_over`. */
 export type Server = {
@@ -65,16 +65,21 @@ export function schemaOf(plan: Plan, version: number): AppSchema {
 }
 
 /** Send, then pull. What is not done (conflict, held, refused) stays unsent on the phone with its verdict: sent
- * again it gets the verdict of then. */
+ * again it gets the verdict of then. What no operation does (a row that is deleted, or changed in a table whose rows
+ * none changes) is refused here, with the code `no_operation` and what was tried as its `kind`; the others are sent. */
 export async function sync(database: Database, server: Server): Promise<Verdict[]> {
   const verdicts = await send(database, server);
   await pull(database, server);
   return verdicts;
 }
 
-/** Take the server's row in place of what was written and is not done. */
-export async function giveUp(database: Database, record: Model): Promise<void> {
-  await database.write(() => record.destroyPermanently());
+/** Take the server's row in place of what was written, or deleted, and is not done. */
+export async function giveUp(database: Database, table: string, id: string): Promise<void> {
+  const deleted = await database.adapter.getDeletedRecords(table);
+  await database.write(async () => {
+    if (deleted.includes(id)) await database.adapter.destroyDeletedRecords(table, [id]);
+    else await (await database.get(table).find(id)).destroyPermanently();
+  });
   await database.localStorage.remove(CURSOR);
 }
 
@@ -85,13 +90,14 @@ async function send(database: Database, server: Server): Promise<Verdict[]> {
     database,
     pullChanges: async ({ lastPulledAt }) => ({ changes: {}, timestamp: lastPulledAt ?? 1 }),
     pushChanges: async ({ changes }) => {
-      const written = await operationsOf(changes, sent);
+      const { written, undoable } = await operationsOf(changes, sent);
       await database.localStorage.set(SENT, sent);
       for (let at = 0; at < written.length; at += 500) {
         const items = written.slice(at, at + 500).map(({ item }) => item);
         verdicts.push(...(await server.push({ items, sent_at: new Date().toISOString() })).items);
       }
       const rejected: Record<string, string[]> = {};
+      for (const { table, id } of undoable) (rejected[table] ??= []).push(id);
       written.forEach(({ table, item }, at) => {
         const { verdict } = verdicts[at]!;
         if (!DONE.has(verdict)) (rejected[table] ??= []).push(item.id);
@@ -101,36 +107,53 @@ async function send(database: Database, server: Server): Promise<Verdict[]> {
       const open = new Set(Object.values(rejected).flat());
       for (const id of Object.keys(sent)) if (!open.has(id)) delete sent[id];
       await database.localStorage.set(SENT, sent);
+      verdicts.push(...undoable.map(refused));
       return { experimentalRejectedIds: rejected };
     },
   });
   return verdicts;
 }
 
-async function operationsOf(changes: Record<string, TableChanges<RawRecord>>, sent: Sent): Promise<{ table: string; item: Operation }[]> {
-  const found: { table: string; item: Operation }[] = [];
+type Written = { table: string; item: Operation };
+type Undoable = { table: string; id: string; what: "create" | "update" | "delete" };
+
+function refused({ table, id, what }: Undoable): Verdict {
+  return { op_id: null, kind: `${table}.${what}`, id, verdict: "refused", problem: { code: "no_operation" } };
+}
+
+async function operationsOf(
+  changes: Record<string, TableChanges<RawRecord>>,
+  sent: Sent,
+): Promise<{ written: Written[]; undoable: Undoable[] }> {
+  const written: Written[] = [];
+  const undoable: Undoable[] = [];
   for (const [table, { created, updated, deleted }] of Object.entries(changes)) {
-    if (created.length + updated.length + deleted.length === 0) continue;
-    const write = WRITES[table];
-    if (write === undefined || deleted.length > 0) throw new Error(`${table}: no operation does that`);
+    const { create, update, fields }: Write = WRITES[table] ?? { fields: [] };
+    undoable.push(...deleted.map((id) => ({ table, id, what: "delete" as const })));
     for (const row of created) {
+      if (create === undefined) {
+        undoable.push({ table, id: row.id, what: "create" });
+        continue;
+      }
       const first = (sent[row.id] ??= { ...row });
-      found.push({ table, item: await operation(write.create, first, write.fields) });
-      const changed = write.fields.filter((name) => row[name] !== first[name]);
-      if (changed.length > 0) found.push({ table, item: await operation(write.update, { ...row, revision: null }, changed) });
+      written.push({ table, item: await operation(create, first, fields) });
+      const changed = fields.filter((name) => row[name] !== first[name]);
+      if (changed.length === 0) continue;
+      if (update === undefined) undoable.push({ table, id: row.id, what: "update" });
+      else written.push({ table, item: await operation(update, { ...row, revision: null }, changed) });
     }
     for (const row of updated) {
-      const changed = row._changed.split(",");
-      const fields = write.fields.filter((name) => changed.includes(name));
-      if (fields.length > 0) found.push({ table, item: await operation(write.update, row, fields) });
+      const columns = row._changed.split(",").filter((name) => name !== WRITTEN_AT);
+      const changed = update === undefined ? [] : columns.filter((name) => fields.includes(name));
+      if (update !== undefined && changed.length > 0) written.push({ table, item: await operation(update, row, changed) });
+      if (changed.length < columns.length) undoable.push({ table, id: row.id, what: "update" });
     }
   }
-  return found;
+  return { written, undoable };
 }
 
 /** Its id follows from all that it says: the same row sent again is the same operation. */
-async function operation(kind: string | undefined, row: Row, fields: string[]): Promise<Operation> {
-  if (kind === undefined) throw new Error(`${row.id}: no operation does that`);
+async function operation(kind: string, row: Row, fields: string[]): Promise<Operation> {
   const said = {
     kind,
     id: row.id,

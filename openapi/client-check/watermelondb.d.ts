@@ -12,12 +12,21 @@ declare module "@nozbe/watermelondb" {
     readonly _raw: RawRecord;
     _setRaw(column: string, value: unknown): void;
     update(change: (record: Model) => void): Promise<Model>;
+    markAsDeleted(): Promise<void>;
     destroyPermanently(): Promise<void>;
   }
-  export type Collection = { create(fill: (record: Model) => void): Promise<Model>; query(): { fetch(): Promise<Model[]> } };
+  export type Collection = {
+    create(fill: (record: Model) => void): Promise<Model>;
+    find(id: string): Promise<Model>;
+    query(): { fetch(): Promise<Model[]> };
+  };
   export class Database {
     constructor(parts: { adapter: unknown; modelClasses: (typeof Model)[] });
     readonly schema: AppSchema;
+    readonly adapter: {
+      getDeletedRecords(table: string): Promise<string[]>;
+      destroyDeletedRecords(table: string, ids: string[]): Promise<void>;
+    };
     readonly localStorage: {
       get<Value>(key: string): Promise<Value | undefined>;
       set(key: string, value: unknown): Promise<void>;
