@@ -145,6 +145,7 @@ class Facts:
                 "mode": AttendanceMode.in_person,
                 "attended_at": utc_now(),
                 "capture_id": new_id(),
+                "id": new_id(),
             }
             for session_id in sessions
             for member_id in self.some(self.rng.randint(0, 40))

@@ -17,7 +17,6 @@ from app.models.figures.rollups import FigureDay, FigureKept
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
-from app.services.attendance.facts import fact_id
 from app.services.attendance.figure_rows import HOSTED
 from app.services.figures import counting, folding, rollups, stale
 from app.services.kernel import changes, sequencer
@@ -80,8 +79,7 @@ def naive(database: Database, unit: int, day: date) -> Json:
 def remove(session: Session, row: Attendance) -> None:
     key = (col(Attendance.session_id) == row.session_id, col(Attendance.member_id) == row.member_id)
     session.connection().execute(sa.delete(Attendance).where(*key))
-    gone = row.model_dump() | {"id": fact_id(row.session_id, row.member_id)}
-    changes.record_deleted(session, Attendance, [gone])
+    changes.record_deleted(session, Attendance, [row.model_dump()])
     host = session.get_one(EventSession, row.session_id).host_id
     stale.mark(session, HOSTED, [host])
 

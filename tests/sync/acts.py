@@ -93,7 +93,7 @@ class Acts:
             *(self.merge, self.undo, self.restrict, self.lift, self.grant, self.end),
             *(self.house, self.join_house, self.leave_house, self.move_house, self.close_house),
             *(self.meet, self.meet_all, self.invite, self.invite, self.plan, self.announce),
-            *(self.cancel, self.answer),
+            *(self.cancel, self.answer, self.attend, self.attend, self.annul),
             *(self.team, self.take_part, self.appoint, self.rename, self.move_branch),
             *(self.reorganise, self.revert, self.erase),
         ]
@@ -267,6 +267,17 @@ class Acts:
         session = self._some("/v1/sessions", state="planned")
         body = {"member_id": self._member(), "answer": "yes"}
         return self.province.post(f"/v1/sessions/{session}/rsvps", json=body)
+
+    def attend(self) -> Response:
+        came = {"kind": "roster", "member_id": self._member(), "occurred_at": utc_now().isoformat()}
+        body = {"items": [came | {"id": str(new_id())}]}
+        return self.province.post(f"/v1/sessions/{self._some('/v1/sessions')}/captures", json=body)
+
+    def annul(self) -> Response:
+        attended = [*listed(self.province, "/v1/attendance", **{"from": "2020-01-01"}).values()]
+        session = self.random.choice(attended)["session_id"] if attended else new_id()
+        path = f"/v1/captures/{self._some(f'/v1/sessions/{session}/captures')}/annul"
+        return self.province.post(path, json={"reason": "Ghi nhầm"})
 
     def team(self) -> Response:
         body = {"level": "group", "group_kind": "team", "parent_id": self._branch()}

@@ -9,6 +9,7 @@ from app.services.capabilities import CAPABILITIES
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import DAYS_ON_A_PHONE, Without
 from tests.helpers.answers import Json, UnitIds
+from tests.helpers.captures import send, tapped
 from tests.helpers.client import Api
 from tests.helpers.meetings import announced
 from tests.helpers.phone import Phone, listed
@@ -58,6 +59,7 @@ LISTS: dict[str, Callable[[Api, set[str]], Rows]] = {
     "household": of_households,
     "event": of_events,
     "session": of_sessions,
+    "attendance": lambda api, _: listed(api, "/v1/attendance", **{"from": since()}),
     "rsvp": lambda api, _: {
         key: row
         for session in of_sessions(api, set())
@@ -70,11 +72,14 @@ def fill(acts: Acts) -> None:
     """Rows of every kind, in the first branch of Phượng Vĩ among others, and meetings of units above."""
     acts.branches = acts.branches[:1]
     wanted = [acts.house, acts.house, acts.meet, acts.announce, acts.plan, acts.team]
-    for act in [*wanted, acts.take_part, acts.answer]:
+    for act in [*wanted, acts.take_part, acts.answer, acts.attend]:
         assert any(act().is_success for _ in range(60)), act
     for host, invited in (("phuongvi", "phuongvi"), ("phutho", "phutho"), ("phutho", "phuongvi-1")):
         units = {"host_unit_ids": [acts.units[host]], "invited_unit_ids": [acts.units[invited]]}
         announced(acts.province, **units)
+    head = acts.api.as_("phuongvi-1")
+    session, member = (min(listed(head, f"/v1/{name}")) for name in ("sessions", "members"))
+    send(head, session, [tapped(member)])
 
 
 def test_rows_are_those_of_the_lists(api: Api, database: Database, unit_id: UnitIds) -> None:

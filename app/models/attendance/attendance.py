@@ -161,7 +161,7 @@ class Capture(SQLModel, table=True):
 class Attendance(SQLModel, table=True):
     """That a person attended a session: one row however often she was captured.
 
-    The units are those of the branch she was a member of on `local_date`, and stay so; without a
+    `id` is what the change log and phones call it; it follows from the session and the person. The units are those of the branch she was a member of on `local_date`, and stay so; without a
     branch she was no member that day. `attended_at`, `mode` and `room_id` are of the earliest
     capture that counts.
     """
@@ -169,8 +169,10 @@ class Attendance(SQLModel, table=True):
     __tablename__ = "attendance"
     __table_args__ = (
         sa.PrimaryKeyConstraint("session_id", "member_id"),
+        sa.Index("uq_attendance_id", "id", unique=True),
         sa.Index("ix_attendance_member_id_local_date", "member_id", "local_date", "session_id"),
         sa.Index("ix_attendance_branch_id_local_date", "branch_id", "local_date"),
+        sa.Index("ix_attendance_commune_id_local_date", "commune_id", "local_date"),
         {"sqlite_with_rowid": False},
     )
 
@@ -187,6 +189,7 @@ class Attendance(SQLModel, table=True):
     attended_at: datetime
     capture_id: UUID = Field(sa_type=Uuid)
     revision: int = 1
+    id: UUID = Field(sa_type=Uuid)
 
 
 # -- what clients send
@@ -355,8 +358,10 @@ class CapturePage(Page):
 
 
 class AttendeeRead(Output):
-    """Somebody who attended; `branch_id` is her branch on that day, null for no member of any."""
+    """Somebody who attended; `branch_id` is her branch on that day, null for no member of any. `id`
+    names the attendance of this person at this session."""
 
+    id: UUID
     member_id: UUID
     full_name: str
     kind: MemberKind

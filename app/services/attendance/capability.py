@@ -6,7 +6,15 @@ from app.models.attendance.cards import MemberCard
 from app.models.attendance.code_keys import CodeKey
 from app.models.attendance.counts import FrozenCount
 from app.models.kernel.access import Right
-from app.services.attendance import card_merging, counts, facts, figure_rows, held, operations
+from app.services.attendance import (
+    card_merging,
+    counts,
+    facts,
+    figure_rows,
+    held,
+    on_phones,
+    operations,
+)
 from app.services.events.followers import OfSessions
 from app.services.kernel.holdings import Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep
@@ -99,7 +107,7 @@ CAPABILITY = Capability(
     },
     work=Without("held captures have a list of their own"),
     figures=figure_rows.FIGURES,
-    sync=Without("captures are sent in batches of their own"),
+    sync=(on_phones.SYNC,),
     events=Without("its changes are in the change log"),
     operations=operations.KINDS,
 )

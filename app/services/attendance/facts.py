@@ -23,6 +23,7 @@ from app.models.attendance.attendance import (
     CaptureKind,
     CaptureState,
 )
+from app.models.base import uuid8
 from app.models.events.events import Event, EventSession, EventState, SessionState, UnitRole
 from app.services.attendance.figure_rows import HOSTED
 from app.services.events.scope import units_of
@@ -111,9 +112,10 @@ def find_sitting(db: Db, session_id: UUID) -> Sitting | None:
 
 
 def fact_id(session_id: UUID, member_id: UUID) -> UUID:
-    """What the change log calls a fact: the same for the same session and person."""
+    """The same for the same session and person, whoever made the fact first. It begins as the id of
+    the session does: facts of one meeting stand together in an index, and on a phone."""
     both = session_id.bytes + member_id.bytes
-    return UUID(bytes=hashlib.blake2b(both, digest_size=16).digest())
+    return uuid8(session_id.bytes[:8] + hashlib.blake2b(both, digest_size=8).digest())
 
 
 def add(session: Session, facts: Iterable[Values]) -> tuple[set[UUID], dict[UUID, datetime]]:
@@ -134,8 +136,7 @@ def add(session: Session, facts: Iterable[Values]) -> tuple[set[UUID], dict[UUID
 
 
 def _log_created(session: Session, rows: Sequence[Values]) -> None:
-    logged = [row | {"id": fact_id(row["session_id"], row["member_id"])} for row in rows]
-    changes.record_created(session, Attendance, logged)
+    changes.record_created(session, Attendance, rows)
     if rows:
         _mark_host(session, rows[0]["session_id"])
 
@@ -198,14 +199,8 @@ def _revise(
             for row in revised
         ],
     )
-    identified = [
-        (
-            {**old, "id": fact_id(old["session_id"], old["member_id"])},
-            row | {"id": fact_id(old["session_id"], old["member_id"])},
-        )
-        for (old, _), row in zip(pairs, revised, strict=True)
-    ]
-    changes.record_updated(session, Attendance, identified)
+    before = [old for old, _ in pairs]
+    changes.record_updated(session, Attendance, zip(before, revised, strict=True))
     _mark_host(session, revised[0]["session_id"])
 
 
@@ -256,6 +251,7 @@ def fact(sitting: Sitting, member_id: UUID, place: Values, told: Values) -> Valu
         "member_id": member_id,
         "local_date": sitting.local_date,
         "revision": 1,
+        "id": fact_id(sitting.id, member_id),
         **place,
         **told,
     }
@@ -298,6 +294,5 @@ def _remove(session: Session, old: Values) -> None:
             col(Attendance.member_id) == old["member_id"],
         )
     )
-    gone = old | {"id": fact_id(old["session_id"], old["member_id"])}
-    changes.record_deleted(session, Attendance, [gone])
+    changes.record_deleted(session, Attendance, [old])
     _mark_host(session, old["session_id"])

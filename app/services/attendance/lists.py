@@ -1,5 +1,6 @@
 """Who attended: by session, by member, and the ledger behind it."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from app.services.members.scope import rows_within
 
 _ATTENDEE: AnySelect = (
     sa.select(
+        col(Attendance.id),
         col(Attendance.member_id),
         col(Member.full_name),
         col(Member.kind),
@@ -69,6 +71,13 @@ _ATTENDED: AnySelect = (
     .join(EventSession, col(EventSession.id) == col(Attendance.session_id))
     .join(Event, col(Event.id) == col(EventSession.event_id))
 )
+
+
+def of_ids(db: Db, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Attendance as lists have it, in no order; the caller knows that the actor sees it."""
+    return [dict(row._mapping) for row in db.execute(_ATTENDED.where(col(Attendance.id).in_(ids)))]
+
+
 _BY_DAY = Order(col(Attendance.local_date), col(Attendance.session_id), col(Attendance.member_id))
 
 

@@ -22,6 +22,7 @@ from sqlmodel import Session
 from app.clock import VIETNAM
 from app.errors import FieldError, Problem, invalid, not_found
 from app.models.attendance.attendance import AttendanceOutcome, CaptureItem, CaptureKind, Verdict
+from app.models.base import uuid8
 from app.problem_texts import FieldCode
 from app.services.attendance.batch import store_items
 from app.services.attendance.drafts import Answer
@@ -163,10 +164,7 @@ def _id(session_id: UUID, content: str) -> UUID:
     """The id of a capture, from the contents of its line (UUIDv8, RFC 9562): no report counts
     twice.
     """
-    digest = hashlib.blake2b(session_id.bytes + content.encode(), digest_size=16).digest()
-    number = int.from_bytes(digest)
-    number = number & ~(0xF << 76) | 8 << 76
-    return UUID(int=number & ~(3 << 62) | 2 << 62)
+    return uuid8(hashlib.blake2b(session_id.bytes + content.encode(), digest_size=16).digest())
 
 
 def figures(taken: Sequence[Taken]) -> dict[str, int]:

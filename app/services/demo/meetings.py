@@ -39,6 +39,7 @@ from app.models.events.events import (
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.members.spells import Membership
+from app.services.attendance.facts import fact_id
 from app.services.demo.homes import Values
 from app.services.kernel import changes
 from app.services.kernel.tracking import PATH
@@ -284,6 +285,7 @@ class _Book:
                     "attended_at": at,
                     "capture_id": capture["id"],
                     "revision": 1,
+                    "id": fact_id(sitting["id"], person.id),
                 }
             )
         guests = self.crowd.between(0, 2)

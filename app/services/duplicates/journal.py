@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 from sqlmodel import Session, SQLModel
 
+from app.models.base import table_of
 from app.models.members.members import Member
 from app.services.duplicates import pointers
 from app.services.kernel.manifest import manifest
@@ -24,8 +25,12 @@ DERIVED = frozenset({"revision", "updated_at", "province_id"})
 
 def _in_journal() -> list[Pointer]:
     """The columns whose rows the journal finds again, by their ids."""
-    named = [each for each in manifest().pointers if "id" in each.model.model_fields]
+    named = [each for each in manifest().pointers if _is_kept_by_id(each.model)]
     return [Pointer(Member, None, "id"), *named]
+
+
+def _is_kept_by_id(model: type[SQLModel]) -> bool:
+    return table_of(model).primary_key.columns.keys() == ["id"]
 
 
 def models_by_table() -> dict[str, type[SQLModel]]:

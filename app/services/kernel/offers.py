@@ -99,13 +99,14 @@ class FigureRows:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follows:
     """Rows that show, or are seen by, a row of another entity: `of` selects their keys from the ids
-    of that entity. `on_moves`: only where it entered or left the units of the follower, else at each
-    of its changes. `key_in_log`: the column of the entity that names the row, by which it is found
+    of that entity. `on_moves`: only where it entered or left the units of the follower; `fields`: only
+    at changes of these, or when it is gone; else at each of its changes. `key_in_log`: the column of the entity that names the row, by which it is found
     when the row of the entity is gone."""
 
     entity: str
     of: Callable[[Sequence[Any]], AnySelect]
     on_moves: bool = False
+    fields: frozenset[str] = frozenset()
     key_in_log: str | None = None
 
 
@@ -157,6 +158,8 @@ class SyncKind:
     follows: tuple[Follows, ...] = ()
     # Further rights that decide what is shown, beside those that mask columns in the change log.
     shown_by: frozenset[Right] = frozenset()
+    # No row is older than this: by default, than when it was made.
+    came_after: Any = None
     day: Any = None
     days: int | None = None
     # Rows that show somebody who stands in these units, wherever they stand themselves.

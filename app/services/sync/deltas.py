@@ -75,7 +75,6 @@ class Batch:
 
 def unread(
     db: Connection,
-    actor: Actor,
     kinds: Iterable[SyncKind],
     day: date,
     circle: Circle,
@@ -89,13 +88,12 @@ def unread(
     rows = [*db.execute(walk((after,), MOST_CHANGES))]
     is_all = len(rows) < MOST_CHANGES
     until = None if is_all else rows[-1].seq
-    rows += _elsewhere(db, actor, kinds, day, circle, (after, until))
+    rows += _elsewhere(db, kinds, day, circle, (after, until))
     return Batch(sorted(rows, key=attrgetter("seq"))), is_all
 
 
 def _elsewhere(
     db: Connection,
-    actor: Actor,
     kinds: Iterable[SyncKind],
     day: date,
     circle: Circle,
@@ -104,7 +102,7 @@ def _elsewhere(
     """Changes of what rows of the phone show, or have invited it, and that stands in units of others."""
     after, until = between
     found: list[Any] = []
-    for entity, ids in _outside(db, actor, kinds, day, circle).items():
+    for entity, ids in _outside(db, kinds, day, circle).items():
         unread = PLACES.where(col(Feed.entity) == entity, col(Feed.seq) > after)
         if until is not None:
             unread = unread.where(col(Feed.seq) <= until)
@@ -114,14 +112,14 @@ def _elsewhere(
 
 
 def _outside(
-    db: Connection, actor: Actor, kinds: Iterable[SyncKind], day: date, circle: Circle
+    db: Connection, kinds: Iterable[SyncKind], day: date, circle: Circle
 ) -> Mapping[str, set[str]]:
     """What stands in units of others: ids as the log has them, by entity."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for kind in kinds:
         for entity, column in kind.names.items():
             model, _ = manifest().by_entity[entity]
-            shown = slices.kept_rows(kind, actor, day, column).where(column.is_not(None))
+            shown = slices.standing(kind, circle, day, column).where(column.is_not(None))
             others = sa.select(table_of(model).c.id).where(
                 table_of(model).c.id.in_(shown), within(model, circle.reaches).is_not(sa.true())
             )
@@ -209,6 +207,9 @@ def _followed(db: Connection, follows: Follows, batch: Batch, *, entered: bool) 
         for text, done in batch.operations.get(follows.entity, {}).items()
         if _has_entered(done) is entered and (not follows.on_moves or done & (_MOVES | _GONE))
     ]
+    if changed and follows.fields:
+        concerned = _with_fields(db, follows, batch)
+        changed = [text for text in changed if text in concerned]
     if not changed:
         return
     model, _ = manifest().by_entity[follows.entity]
@@ -217,6 +218,20 @@ def _followed(db: Connection, follows: Follows, batch: Batch, *, entered: bool) 
     yield from db.execute(follows.of(ids)).scalars()
     if follows.key_in_log is not None and not entered:
         yield from _named_by_gone(db, follows.entity, follows.key_in_log, batch)
+
+
+def _with_fields(db: Connection, follows: Follows, batch: Batch) -> set[str]:
+    """The rows of an entity that are gone, or of which some fields were changed."""
+    rows = [row for row in batch.rows if row.entity == follows.entity]
+    found = {row.entity_id for row in rows if row.operation in _GONE}
+    before = sa.select(col(Change.entity_id), col(Change.before)).where(
+        col(Change.id).in_({row.change_id for row in rows})
+    )
+    return found | {
+        row.entity_id
+        for row in db.execute(before)
+        if not follows.fields.isdisjoint(row.before or ())
+    }
 
 
 def _named_by_gone(db: Connection, entity: str, column: str, batch: Batch) -> Iterable[Key]:

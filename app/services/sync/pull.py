@@ -207,7 +207,7 @@ class _Pull:
             row = rows.get(place.key)
             if row is not None:
                 item = kept(SyncOp.upsert, kind, place, row)
-            elif place.created_at > given.given_at + _SKEW:
+            elif place.came_after > given.given_at + _SKEW:
                 continue  # the phone has never had it
             else:
                 item = dropped(
@@ -226,7 +226,7 @@ class _Pull:
         had = cursor.perhaps | cursor.whole
         kinds = [kind for kind in self.kinds if had.may_hold(kind)]
         day = local_today()
-        batch, is_all = deltas.unread(self.db, self.actor, kinds, day, had.circle, cursor.seq)
+        batch, is_all = deltas.unread(self.db, kinds, day, had.circle, cursor.seq)
         if not batch.rows:
             self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
             return True

@@ -28,7 +28,7 @@ class RowPlace:
     key: Key
     revision: int
     unit_id: int | None
-    created_at: Any
+    came_after: Any
     kept: bool
     exists: bool
 
@@ -41,14 +41,22 @@ def first_day(kind: SyncKind, day: date) -> date | None:
 def sees(kind: SyncKind, actor: Actor, day: date) -> sa.ColumnElement[bool]:
     """Rows of a kind that the actor keeps on a phone."""
     held = Circle(actor.reach(kind.right), units_above(actor, kind.right))
-    seen = sa.and_(kind.exists, kind.kept, stands_in(kind, held))
-    first = first_day(kind, day)
-    return seen if first is None else sa.and_(seen, kind.day >= first)
+    return sa.and_(kind.exists, kind.kept, _of_days(kind, held, day))
 
 
 def of_kind(kind: SyncKind, *columns: Any) -> AnySelect:
     statement: AnySelect = sa.select(*columns).select_from(kind.model)
     return kind.joined(statement)
+
+
+def standing(kind: SyncKind, circle: Circle, day: date, *columns: Any) -> AnySelect:
+    """Columns of the rows of these units, kept or not: a change of another may have hidden them."""
+    return of_kind(kind, *columns).where(_of_days(kind, circle, day))
+
+
+def _of_days(kind: SyncKind, circle: Circle, day: date) -> sa.ColumnElement[bool]:
+    here, first = stands_in(kind, circle), first_day(kind, day)
+    return here if first is None else sa.and_(here, kind.day >= first)
 
 
 def kept_rows(kind: SyncKind, actor: Actor, day: date, *columns: Any) -> AnySelect:
@@ -129,7 +137,7 @@ def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
         col(kind.model.id),
         col(kind.model.revision),
         unit_of(kind).label("unit_id"),
-        col(kind.model.created_at),
+        (kind.model.created_at if kind.came_after is None else kind.came_after).label("came_after"),
         sa.case((sees(kind, actor, day), 1), else_=0).label("kept"),
         sa.case((kind.exists, 1), else_=0).label("exists"),
     )
@@ -137,7 +145,7 @@ def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
 
 def _place(row: Any) -> RowPlace:
     return RowPlace(
-        row.id, row.revision, row.unit_id, row.created_at, bool(row.kept), bool(row.exists)
+        row.id, row.revision, row.unit_id, row.came_after, bool(row.kept), bool(row.exists)
     )
 
 
