@@ -6,7 +6,7 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from socket import socket
@@ -35,7 +35,7 @@ from app.services.accounts import bootstrap
 from app.services.attendance import code_keys
 from app.services.backups.files import BackupRefused
 from app.services.capabilities import CAPABILITIES, install
-from app.services.figures import folding
+from app.services.figures import recounting
 from app.services.files.stores import ensure_works
 from app.services.kernel import (
     changes,
@@ -366,8 +366,8 @@ def check_figures(
     repair: Annotated[bool, typer.Option(help="Drop what is wrong; it is counted anew.")] = False,
 ) -> None:
     """Recount the roll-ups of figures; ends with 1 when one is wrong and not repaired."""
-    with _writing("check") as session:
-        wrong = folding.check(session, repair=repair)
+    with closing(Database(get_settings())) as database:
+        wrong = recounting.check(database, repair=repair)
     for each in wrong:
         typer.echo(f"wrong: {each.rows} of unit {each.unit_id} on {each.day}")
     dropped = f"{len(wrong)} dropped" if repair else f"{len(wrong)} wrong"

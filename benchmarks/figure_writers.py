@@ -28,7 +28,7 @@ from app.models.figures.figures import FigureBy, FigureQuery
 from app.models.kernel.changes import ChangeSource
 from app.models.members.members import Member, MemberKind
 from app.services.capabilities import install
-from app.services.figures import folding, reading
+from app.services.figures import folding, reading, recounting
 from app.services.kernel import changes, sequencer
 from benchmarks.databases import postgresql, working_folder
 from benchmarks.member_lists import settings_of
@@ -195,8 +195,7 @@ def main(
             pairs = pairs_of(session)
         folding.fold(database)
         found = measure(database.settings.database_url, pairs, rounds, seconds, every)
-        with database.writing() as session:
-            drift = folding.check(session, repair=False)
+        drift = recounting.check(database, repair=False)
     without, beside = (sum(found.rates[key]) / rounds for key in (False, True))
     table = Table("", "writes/s", "share", "wrong reads", "drift", "fold CPU s", "reader CPU s")
     table.add_row("without roll-ups", f"{without:.0f}")

@@ -3,6 +3,7 @@ is done there is lost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,8 @@ from sqlmodel import Session, select
 from app.clock import local_today
 from app.db import Database
 from app.models.figures.rollups import FigureFold, FigureStale
-from app.services.figures import folding, rollups, stale
+from app.services.figures import folding, recounting, rollups, stale
+from app.services.figures.stored import Stored
 from app.services.kernel import sequencer
 from tests.figures.test_figures import asked
 from tests.figures.test_once import CODES as ONCE
@@ -97,8 +99,7 @@ def marks(database: Database) -> set[UUID]:
 
 def is_right(database: Database, api: Api, unit_id: UnitIds) -> None:
     assert answered(api, unit_id) == expected(database, unit_id)
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []
 
 
 def is_all_stored(database: Database, api: Api, unit_id: UnitIds) -> None:
@@ -218,5 +219,74 @@ def test_each_series_and_day_is_a_transaction(
         kept = session.execute(of_members).scalar_one()
     stepped = Stepped(database, lambda _: None)
     folding.fold(stepped)
-    looked_and_moved, filled = 2, len(rollups.kept_days())
-    assert stepped.transactions - looked_and_moved - filled >= kept > 0
+    looked_and_moved, nothing_missing = 2, 1
+    assert stepped.transactions - looked_and_moved - nothing_missing >= kept > 0
+
+
+class Counting:
+    """Calls `act` at the first count, with the database as it is then."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, where: Any, act: Callable[[], None]
+    ) -> None:
+        self.count, self.act, self.times = where.count_alone, act, 0
+        monkeypatch.setattr(where, "count_alone", self)
+
+    def __call__(self, *args: Any) -> Stored:
+        found: Stored = self.count(*args)
+        self.times += 1
+        if self.times == 1:
+            self.act()
+        return found
+
+
+def test_nobody_waits_while_days_are_counted_that_are_missing(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes after its unit was counted is taken in by the next fold."""
+    facts = Facts(database, 7)
+    facts.all()
+    counting = Counting(monkeypatch, folding, lambda: change(database, facts))
+    folding.fold(database)
+    assert counting.times > 1
+    is_right(database, api, unit_id)
+    folding.fold(database)
+    is_all_stored(database, api, unit_id)
+
+
+def test_a_fold_that_was_overtaken_stores_none_of_its_counts(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has taken in a change, mark and all, that its count lacks."""
+    facts = Facts(database, 7)
+    facts.all()
+
+    def overtake() -> None:
+        change(database, facts)
+        folding.fold(database)
+
+    Counting(monkeypatch, folding, overtake)
+    assert folding.fold(database) == 0
+    is_all_stored(database, api, unit_id)
+
+
+def test_a_fold_that_was_killed_while_it_counted_is_done_again(
+    api: Api, database: Database, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill() -> None:
+        raise Killed
+
+    Counting(monkeypatch, folding, kill)
+    with pytest.raises(Killed):
+        folding.fold(database)
+    is_right(database, api, unit_id)
+    folding.fold(database)
+    is_all_stored(database, api, unit_id)
+
+
+def test_nobody_waits_for_the_check(
+    api: Api, database: Database, unit_id: UnitIds, facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folding.fold(database)
+    Counting(monkeypatch, recounting, lambda: change(database, facts))
+    is_right(database, api, unit_id)

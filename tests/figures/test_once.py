@@ -19,7 +19,7 @@ from app.models.kernel.units import Unit
 from app.models.support.support import Support, SupportState
 from app.models.support.visits import HouseholdVisit
 from app.services.attendance import facts as attended
-from app.services.figures import folding, rollups, stale
+from app.services.figures import folding, recounting, rollups, stale
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import DAY, Facts, Naive
 from tests.figures.test_rollups import remove
@@ -152,8 +152,7 @@ def test_every_period_is_exact_between_any_facts_and_folds(
         if turn % 2:
             monkeypatch.setattr(folding, "FEW_UNITS", (1_000, 0)[turn // 2])
             folding.fold(database)
-            with writing(database) as session:
-                assert folding.check(session, repair=False) == []
+            assert recounting.check(database, repair=False) == []
         else:
             change(database, facts)
     with writing(database) as session:
@@ -220,8 +219,7 @@ def test_who_came_in_two_branches_is_one_woman_of_their_commune(
     for _ in range(2):
         assert people() == [1, 1, 0]
         folding.fold(database)
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+        assert recounting.check(database, repair=False) == []
 
 
 def test_a_wrong_place_of_a_key_is_found(api: Api, database: Database, unit_id: UnitIds) -> None:
@@ -230,8 +228,6 @@ def test_a_wrong_place_of_a_key_is_found(api: Api, database: Database, unit_id: 
     folding.fold(database)
     with writing(database) as session:
         session.delete(session.exec(select(FigureShared)).first())
-    with writing(database) as session:
-        assert folding.check(session, repair=True) != []
+    assert recounting.check(database, repair=True) != []
     folding.fold(database)
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []

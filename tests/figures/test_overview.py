@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from app.clock import VIETNAM, local_today, utc_now
 from app.db import Database
+from app.services.figures import folding
 from tests.figures.test_figures import explained, value
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import hold
-from tests.helpers.client import Api
+from tests.helpers.client import Api, counted
 from tests.helpers.homes import decide, home
 from tests.helpers.reading import Reading
 
@@ -68,6 +69,17 @@ class TestPage(Reading):
         head = api.as_("phuongvi-1")
         assert head.get(f"/v1/units/{unit_id['tienluong-1']}/overview").status_code == 404
         assert api.get(f"/v1/units/{unit_id['phuongvi']}/overview").status_code == 401
+
+
+def test_it_is_few_statements_of_any_unit(api: Api, unit_id: UnitIds, database: Database) -> None:
+    folding.fold(database)
+    for name in ("phuongvi-1", "phuongvi", "camkhe", "phutho"):
+        officer = api.as_(name)
+        with counted(database) as statements:
+            page(officer, unit_id[name])
+        begins = next(n for n, text in enumerate(statements) if text.startswith("BEGIN"))
+        of_the_page = statements[begins + 1 : -1]
+        assert len(of_the_page) <= 15, (name, of_the_page)
 
 
 def test_branches_without_a_meeting_are_counted_from_the_60th_day(

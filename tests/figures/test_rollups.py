@@ -18,7 +18,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, MemberKind
 from app.models.members.spells import Membership
 from app.services.attendance.figure_rows import HOSTED
-from app.services.figures import counting, folding, rollups, stale
+from app.services.figures import counting, folding, recounting, rollups, stale
 from app.services.kernel import changes, sequencer
 from tests.figures.test_figures import asked
 from tests.figures.test_recount import Facts, Naive
@@ -238,8 +238,7 @@ def test_every_read_is_exact_between_any_facts_and_folds(
         for code in CODES.split(","):
             parts = [value for key, value in split.items() if key.startswith(f"{code} child")]
             assert split[f"{code} total {unit_id['camkhe']}"] == sum(parts)
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []
 
 
 @pytest.mark.drawn
@@ -284,8 +283,7 @@ def test_all_rows_are_exact_between_any_facts_and_folds(
             for row in facts.rng.sample(list(session.exec(select(Attendance))), 9):
                 remove(session, row)
         decide(database, home(database, facts.rng.choice(facts.branches)), "poor", str(first))
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []
 
 
 def test_a_poor_household_counts_at_once_and_where_it_was(
@@ -311,8 +309,7 @@ def test_a_poor_household_counts_at_once_and_where_it_was(
         ]
         assert found == [1, 1, 1, 0, 0, 1], turn
         folding.fold(database)
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+        assert recounting.check(database, repair=False) == []
 
 
 def test_the_sums_follow_a_branch_that_moves(
@@ -342,8 +339,7 @@ def test_the_sums_follow_a_branch_that_moves(
             assert figures(officer, unit_id[name])[code] == expected, (turn, name)
             assert figures(officer, unit_id[name], month_end())[code] == then[name], (turn, name)
         folding.fold(database)
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+        assert recounting.check(database, repair=False) == []
 
 
 @pytest.mark.race
@@ -388,8 +384,7 @@ def test_readers_are_exact_beside_writers_and_folds(
         expected[f"members.total total {unit_id['camkhe']}"]
     }
     folding.fold(database)
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []
 
 
 def test_a_change_that_comes_while_it_looks_is_taken_in_by_the_next_fold(
@@ -416,8 +411,7 @@ def test_a_change_that_comes_while_it_looks_is_taken_in_by_the_next_fold(
     folding.fold(database)
     for _ in range(2):
         assert figures(api.as_("camkhe"), branch) == naive(database, branch, local_today())
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+        assert recounting.check(database, repair=False) == []
         folding.fold(database)
 
 
@@ -427,22 +421,19 @@ class TestCheck:
     ) -> None:
         folding.fold(database)
         branch = unit_id["phuongvi-1"]
+        assert recounting.check(database, repair=False) == []
         with writing(database) as session:
-            assert folding.check(session, repair=False) == []
             row = session.get_one(FigureDay, ("members.members", month_end(), False, branch))
             row.figures = row.figures | {"members.total/1": 7}
         above = [unit_id[name] for name in ("phuongvi-1", "phuongvi", "camkhe", "phutho")]
-        wrong = [folding.Wrong("members.members", month_end(), unit) for unit in sorted(above)]
+        wrong = [recounting.Wrong("members.members", month_end(), unit) for unit in sorted(above)]
         for repair in (False, True):
-            with writing(database) as session:
-                assert folding.check(session, repair=repair) == wrong
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+            assert recounting.check(database, repair=repair) == wrong
+        assert recounting.check(database, repair=False) == []
         officer = api.as_("phuongvi")
         assert figures(officer, branch, month_end()) == naive(database, branch, month_end())
         assert folding.fold(database) == stored_units(database, month_end())
-        with writing(database) as session:
-            assert folding.check(session, repair=False) == []
+        assert recounting.check(database, repair=False) == []
 
     def test_a_change_that_was_not_logged_is_found(
         self, database: Database, unit_id: UnitIds
@@ -451,8 +442,7 @@ class TestCheck:
         with writing(database) as session:
             of_branch = col(Membership.branch_id) == unit_id["phuongvi-2"]
             session.execute(sa.update(Membership).where(of_branch).values(annulled_at=utc_now()))
-        with writing(database) as session:
-            found = folding.check(session, repair=False)
+        found = recounting.check(database, repair=False)
         assert {each.unit_id for each in found} == {unit_id["phuongvi-2"]}
         assert {each.day for each in found} <= set(rollups.kept_days())
 

@@ -22,7 +22,7 @@ from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.models.memberships.transfers import UNDER_WAY, Transfer
-from app.services.figures import folding
+from app.services.figures import folding, recounting
 from app.services.households import households
 from app.services.imports.writing import write_each
 from app.services.kernel import jobs
@@ -365,8 +365,7 @@ def test_who_met_that_day_stands_where_she_stood_that_day(
     world.apply(draft := world.merge())
     assert stood(database, held) == {(held[0], world.heir): 4, (held[1], world.gone): 4}
     folding.fold(database)
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []
     done(world.revert(draft))
     assert changed(before, everything(database, *OWN, *folded)) == {}
     assert stood(database, held) == {(each, world.gone): 4 for each in held}

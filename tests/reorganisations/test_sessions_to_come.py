@@ -6,11 +6,11 @@ import pytest
 
 from app.clock import local_today
 from app.db import Database
-from app.services.figures import folding
+from app.services.figures import folding, recounting
 from tests.figures.test_figures import asked
 from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.cadres import done
-from tests.helpers.client import Api, writing
+from tests.helpers.client import Api
 from tests.helpers.meetings import acted, announced, made, sessions, sitting
 from tests.helpers.tables import changed, everything
 from tests.reorganisations.branches import OWN, Branches
@@ -156,5 +156,4 @@ def test_the_figures_of_the_heir_follow(world: Meetings, database: Database) -> 
     live = world.idle()
     folding.fold(database)
     assert world.idle() == live
-    with writing(database) as session:
-        assert folding.check(session, repair=False) == []
+    assert recounting.check(database, repair=False) == []

@@ -14,16 +14,15 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from app.data_files import holds_on
-from app.db import one_moment
 from app.models.figures.checks import CheckResult, FigureCheckQuery
 from app.models.figures.definitions import CheckDefinition, FigureDefinition, FigureKind
 from app.models.kernel.units import Unit
-from app.services.figures import definitions, periods, reading
+from app.services.figures import definitions, moments, periods, reading
 from app.services.figures.formulas import BadFormula, Comparison, parse_comparison
 from app.services.figures.periods import Days
-from app.services.figures.reading import FigureValue, PartFigures, number
+from app.services.figures.reading import FigureValue, PartFigures, PeriodCodes, number
 from app.services.figures.wording import FigureWords
-from app.services.kernel.access import Actor, Db
+from app.services.kernel.access import Actor
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.kernel.manifest import Manifest, manifest
 
@@ -155,10 +154,11 @@ def list_checks(
     unit = reading.counted_unit(db, actor, query.unit, days.last)
     asked, left_out = by_right(actor, unit, days)
     reading.ensure_tree(db, actor, unit, days, {code for told in asked for code in _codes(told)})
-    with one_moment(db):
-        beside = {"watermark": reading.watermark(db), "left_out": left_out}
-        [now] = reading.whole(db, actor, unit, [days], names(asked))
-        found = checked(db, actor, unit, now, asked)
+    with moments.one(db) as moment:
+        beside = {"watermark": moment.watermark, "left_out": left_out}
+        terms = [PeriodCodes(days, names(asked)), before(days, asked)]
+        now, eve = reading.together(moment, actor, unit, terms)
+    found = checked(unit, now, eve, asked)
     lines = [each.read() for each in found if query.result in (None, each.result)]
     return in_memory(((place,), line) for place, line in enumerate(lines)), beside
 
@@ -190,26 +190,28 @@ def names(checks: Iterable[CheckDefinition]) -> list[str]:
     return [name for name in _names(checks) if not name.startswith(_BEFORE)]
 
 
+def before(days: Days, checks: Iterable[CheckDefinition]) -> PeriodCodes:
+    """The figures that they name of the day before the period."""
+    eve = days.first - _DAY
+    codes = [_code(name) for name in _names(checks) if name.startswith(_BEFORE)]
+    return PeriodCodes(Days(eve, eve, days.tree), codes)
+
+
 def _names(checks: Iterable[CheckDefinition]) -> list[str]:
     return sorted({name for told in checks for name in _comparison(told.condition).names})
 
 
 def checked(
-    db: Db, actor: Actor, unit: Unit, now: PartFigures, checks: Sequence[CheckDefinition]
+    unit: Unit, now: PartFigures, eve: PartFigures, checks: Sequence[CheckDefinition]
 ) -> list[Checked]:
-    """`now`: their figures of the period (`names`); those of the day before it are counted here."""
-    eve = now.days.first - _DAY
-    stocks = [name for name in _names(checks) if name.startswith(_BEFORE)]
-    day = Days(eve, eve, now.days.tree)
-    [before] = reading.whole(db, actor, unit, [day], map(_code, stocks))
+    """From their figures of the period (`names`), and of the day before it."""
     known = definitions.on(now.days.last)
     terms: dict[str, _Term] = {}
-    for found, some in ((now, names(checks)), (before, stocks)):
-        for name in some:
-            code = _code(name)
-            # A rule that did not hold yet on the day before the period has no number.
-            shown = found.shown.get((unit.id, code), FigureValue(None))
-            terms[name] = _Term(name, known[code].told, found.days, shown)
+    for name in _names(checks):
+        found, code = (eve if name.startswith(_BEFORE) else now), _code(name)
+        # A rule that did not hold yet on the day before the period has no number.
+        shown = found.shown.get((unit.id, code), FigureValue(None))
+        terms[name] = _Term(name, known[code].told, found.days, shown)
     return [Checked(told, now.days, [terms[name] for name in _names([told])]) for told in checks]
 
 

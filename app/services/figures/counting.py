@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.clock import end_of, local_today
-from app.db import chunks
+from app.db import AnySelect, chunks
 from app.models.figures.definitions import (
     AnyBut,
     AtLeast,
@@ -18,52 +19,53 @@ from app.models.figures.definitions import (
 )
 from app.services.figures import once, rollups
 from app.services.figures.definitions import Figure
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, places
-from app.services.figures.rollups import KeptFigures
+from app.services.figures.rollups import KeptFigures, Wanted
 from app.services.figures.rows import chosen, rows_of
 from app.services.kernel import dated
 from app.services.kernel.access import Db
-from app.services.kernel.offers import FigureRows
+from app.services.kernel.offers import FigureRows, RecordedThen
 
 # Of a part and a figure; what nobody has reported is None.
 Cells = dict[tuple[int, str], Decimal | None]
 
 
-def count(
-    db: Db, figures: Sequence[Figure], asked: Parts, stretches: Sequence[Days]
-) -> list[Cells]:
-    """Of the figures that count rows, each in each part, in each of the periods: from the roll-up as
-    far as it is right, and from the rows of all other units."""
-    cells: list[Cells] = [{} for _ in stretches]
-    standing = places(db, asked, stretches)
-    kept, others = rollups.read(db, figures, asked, stretches, standing)
+def count(moment: Moment, wanted: Sequence[Wanted], asked: Parts) -> list[Cells]:
+    """The figures that count rows, of each period in each part: from the roll-up as far as it is
+    right, and from the rows of all other units."""
+    cells: list[Cells] = [{} for _ in wanted]
+    stretches = [each.days for each in wanted]
+    standing = places(moment, asked, stretches)
+    kept, others = rollups.read(moment, wanted, asked, standing)
     for group in kept:
         some = [stretches[number] for number in group.numbers]
-        counted = _since(db, group, asked, some)
+        counted = _since(moment, group, asked, some)
         for number, stored, more in zip(group.numbers, group.cells, counted, strict=True):
             cells[number] |= stored
             for cell, value in more.items():
                 cells[number][cell] = (cells[number][cell] or 0) + (value or Decimal(0))
     for each in others:
         some = [stretches[number] for number in each.numbers]
-        place = standing if len(some) == len(stretches) else places(db, asked, some)
-        counted = live(db, each.figures, place, asked.ids, some)
+        place = standing if len(some) == len(stretches) else places(moment, asked, some)
+        counted = live(moment.db, each.figures, place, asked.ids, some)
         for number, of_period in zip(each.numbers, counted, strict=True):
             cells[number] |= of_period
     return cells
 
 
 def _since(
-    db: Db, kept: KeptFigures, asked: Parts, stretches: Sequence[Days]
+    moment: Moment, kept: KeptFigures, asked: Parts, stretches: Sequence[Days]
 ) -> Sequence[Mapping[tuple[int, str], Decimal | None]]:
     """What the units add whose stored figures are no longer right."""
     if not kept.left:
         return [{} for _ in stretches]
+    place = places(moment, asked, stretches)
     if kept.series.months is not None:
-        return once.since(db, kept.series, asked, stretches, kept.left)
-    place = places(db, asked, stretches).of(kept.left)
-    return live(db, kept.series.figures, place, asked.ids, stretches, of_some=True)
+        return once.since(moment.db, kept.series, place, kept.left)
+    some = place.of(kept.left)
+    return live(moment.db, kept.series.figures, some, asked.ids, stretches, of_some=True)
 
 
 def live(
@@ -148,22 +150,37 @@ def differing(
         return
     rows = rows_of(source, place)
     standing = sa.select(place.parts.c.part_id, rows).select_from(place.stand_at(rows))
-    for number, days in enumerate(stretches):
-        if days.last >= local_today():
-            continue
-        known = standing.where(rows.c.period == number, rows.c.recorded_at < end_of(days.last))
-        some = db.execute(known.with_only_columns(rows.c.key)).scalars().all() if of_some else None
-        were = dated.changed_since(db, then.model, days.last, then.fields, some)
-        for chunk in chunks([UUID(id_) for id_ in were]):
-            for row in db.execute(known.where(rows.c.key.in_(chunk))):
-                today = dict(row._mapping)
-                record = {name: today[name] for name in then.fields} | were[str(row.key)]
-                on_the_day = today | record
-                on_the_day |= {name: of(record, days.last) for name, of in then.derived.items()}
-                for figure in figures:
-                    sign = _is_chosen(figure, on_the_day) - _is_chosen(figure, today)
-                    if sign:
-                        yield Differing(number, row.part_id, row.key, figure.code, sign)
+    past = {n: days.last for n, days in enumerate(stretches) if days.last < local_today()}
+    some = None
+    if of_some:
+        keys = standing.where(rows.c.period.in_(past)).with_only_columns(rows.c.key).distinct()
+        some = db.execute(keys).scalars().all() if past else []
+    for day, were in dated.changed_since(db, then.model, past.values(), then.fields, some):
+        for number in [number for number, last in past.items() if last == day]:
+            known = standing.where(rows.c.period == number, rows.c.recorded_at < end_of(day))
+            yield from _differing_on(db, then, figures, number, day, known, were)
+
+
+def _differing_on(
+    db: Db,
+    then: RecordedThen,
+    figures: Sequence[Figure],
+    number: int,
+    day: date,
+    known: AnySelect,
+    were: Mapping[str, dict[str, Any]],
+) -> Iterator[Differing]:
+    """Of the rows of a period, `known` when its last day had ended."""
+    for chunk in chunks([UUID(id_) for id_ in were]):
+        for row in db.execute(known.where(known.selected_columns.key.in_(chunk))):
+            today = dict(row._mapping)
+            record = {name: today[name] for name in then.fields} | were[str(row.key)]
+            on_the_day = today | record
+            on_the_day |= {name: of(record, day) for name, of in then.derived.items()}
+            for figure in figures:
+                sign = _is_chosen(figure, on_the_day) - _is_chosen(figure, today)
+                if sign:
+                    yield Differing(number, row.part_id, row.key, figure.code, sign)
 
 
 def _is_chosen(figure: Figure, row: Mapping[str, Any]) -> bool:

@@ -9,15 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlmodel import col
 
-from app.db import AnySelect, on_sqlite, one_moment
+from app.db import AnySelect, on_sqlite
 from app.errors import not_found
 from app.models.figures.figures import ExplainFigureQuery
 from app.models.kernel.access import Right
 from app.models.kernel.units import Unit, UnitRef
 from app.models.members.members import Member
-from app.services.figures import definitions, periods, reading
+from app.services.figures import definitions, moments, periods, reading
 from app.services.figures.counting import differing
 from app.services.figures.definitions import Figure
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, places
 from app.services.figures.reading import number
@@ -45,20 +46,20 @@ def explain(
     reading.ensure_tree(db, actor, unit, days, [code])
     figure = known[code]
     masked = sorted(right for right in figure.masks if not actor.covers(right, unit))
-    with one_moment(db):
-        beside = _beside(db, actor, unit, days, figure)
-        rows = in_memory(()) if masked else _rows(db, unit, days, figure, as_file=as_file)
+    with moments.one(db) as moment:
+        beside = _beside(moment, actor, unit, days, figure)
+        rows = in_memory(()) if masked else _rows(moment, unit, days, figure, as_file=as_file)
     return rows, beside | {"masked": masked}
 
 
-def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dict[str, Any]:
+def _beside(moment: Moment, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dict[str, Any]:
     code, told = figure.code, figure.told
-    [total] = reading.whole(db, actor, unit, [days], [code])
-    units, below = reading.split(db, actor, unit, days, [code])
+    [total] = reading.whole(moment, actor, unit, [days], [code])
+    units, below = reading.split(moment, actor, unit, days, [code])
     own, overlap = reading.rest(total, below, unit, units, code)
     shown = total.shown[unit.id, code]
     return {
-        "watermark": reading.watermark(db),
+        "watermark": moment.watermark,
         "indicator": code,
         "version": told.version,
         "name_vi": told.name.vi,
@@ -79,7 +80,7 @@ def _beside(db: Db, actor: Actor, unit: Unit, days: Days, figure: Figure) -> dic
         ],
         "own": number(own),
         "overlap": number(overlap),
-        "excluded": _excluded(db, unit, days, figure.rows),
+        "excluded": _excluded(moment.db, unit, days, figure.rows),
         "rounded": shown.rounded,
         "withheld": shown.withheld,
     }
@@ -103,7 +104,7 @@ def _excluded(db: Db, unit: Unit, days: Days, source: FigureRows | None) -> list
 # -- rows
 
 
-def _rows(db: Db, unit: Unit, days: Days, figure: Figure, *, as_file: bool) -> Pages:
+def _rows(moment: Moment, unit: Unit, days: Days, figure: Figure, *, as_file: bool) -> Pages:
     source = figure.rows
     if source is None:
         return in_memory(())
@@ -123,15 +124,17 @@ def _rows(db: Db, unit: Unit, days: Days, figure: Figure, *, as_file: bool) -> P
             for row in rows
         ]
 
-    statement = _statement(db, unit, days, figure, source)
+    statement = _statement(moment, unit, days, figure, source)
     if as_file and source.entity == "member":
         restricted = sa.select(col(Member.id)).where(col(Member.restricted))
         statement = statement.where(statement.selected_columns["key"].not_in(restricted))
     return pages(statement, Order(*statement.selected_columns["key", "row_id"]), shown)
 
 
-def _statement(db: Db, unit: Unit, days: Days, figure: Figure, source: FigureRows) -> AnySelect:
-    place = places(db, Parts(unit.id), [days])
+def _statement(
+    moment: Moment, unit: Unit, days: Days, figure: Figure, source: FigureRows
+) -> AnySelect:
+    db, place = moment.db, places(moment, Parts(unit), [days])
     rows = rows_of(source, place)
     which = chosen(figure.told, rows, place)
     gone: list[UUID] = []

@@ -6,7 +6,7 @@ that has been reduced by the times a key stands in it beyond the first.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -18,8 +18,7 @@ from sqlmodel import Session, col
 
 from app.db import AnySelect, chunks, insert_many
 from app.models.figures.rollups import FigureShared
-from app.services.figures.periods import Days
-from app.services.figures.places import Parts, PeriodPlaces, alone, places
+from app.services.figures.places import PeriodPlaces, alone
 from app.services.figures.rows import chosen, rows_of
 from app.services.figures.series import Series
 from app.services.kernel.access import Db
@@ -46,12 +45,12 @@ def twice(keys: Iterable[CountedKey]) -> list[CountedKey]:
 
 
 def overlap(
-    keys: Iterable[CountedKey], above: Mapping[tuple[date, int], Iterable[int]]
+    keys: Iterable[CountedKey], above: Mapping[date, Mapping[int, Iterable[int]]]
 ) -> dict[tuple[date, int], Counter[str]]:
     """How much too often the keys are counted in the units above, which are given by day and unit."""
     times: Counter[tuple[date, int, str, UUID]] = Counter()
     for each in keys:
-        for upper_id in above[each.day, each.unit_id]:
+        for upper_id in above[each.day].get(each.unit_id, ()):
             times[each.day, upper_id, each.figure, each.key] += 1
     found: dict[tuple[date, int], Counter[str]] = defaultdict(Counter)
     for (day, upper_id, figure, _), number in times.items():
@@ -63,9 +62,9 @@ def overlap(
 # -- stored
 
 
-def stored(session: Session, name: str, days: Sequence[date]) -> list[CountedKey]:
+def stored(db: Db, name: str, days: Sequence[date]) -> list[CountedKey]:
     found = _stored().where(col(FigureShared.rows) == name, col(FigureShared.day).in_(days))
-    return [CountedKey(*row) for row in session.execute(found)]
+    return [CountedKey(*row) for row in db.execute(found)]
 
 
 def _stored() -> AnySelect:
@@ -95,24 +94,26 @@ _GONE = sa.delete(FigureShared).where(
 
 
 def overlaps_in(
-    db: Db, name: str, days: Sequence[date], standing: PeriodPlaces, part_ids: Sequence[int]
-) -> Iterator[tuple[int, int, date, str, int]]:
-    """Of each tree and part, day and figure how much too often what is stored counts keys."""
+    db: Db, days: Mapping[str, Collection[date]], standing: PeriodPlaces
+) -> Iterator[tuple[str, int, int, date, str, int]]:
+    """Of each rows, on these days of each, tree and part, day and figure how much too often what is
+    stored counts keys."""
     table = standing.parts
     key = (
+        col(FigureShared.rows),
         table.c.tree,
         table.c.part_id,
         col(FigureShared.day),
         col(FigureShared.figure),
     )
+    of_days = (
+        sa.and_(col(FigureShared.rows) == name, col(FigureShared.day).in_(some))
+        for name, some in days.items()
+    )
     times = (
         sa.select(*key, sa.func.count().label("times"))
         .join(FigureShared, col(FigureShared.unit_id) == table.c.id)
-        .where(
-            col(FigureShared.rows) == name,
-            col(FigureShared.day).in_(days),
-            table.c.part_id.in_(part_ids),
-        )
+        .where(sa.or_(*of_days))
         .group_by(*key, col(FigureShared.key))
         .having(sa.func.count() > 1)
         .subquery()
@@ -125,17 +126,21 @@ def overlaps_in(
 # -- from the rows
 
 
-def of_day(session: Session, series: Series, day: date) -> list[CountedKey]:
+def of_days(db: Db, series: Series, days: Sequence[date]) -> list[CountedKey]:
     """All keys that are in several units."""
-    place = alone(None, [series.period(day)])
+    place = alone(None, [series.period(day) for day in days])
     rows = rows_of(series.source, place)
-    pairs = sa.select(rows.c.key, rows.c.unit_id).distinct().subquery()
-    several = sa.select(pairs.c.key).group_by(pairs.c.key).having(sa.func.count() > 1)
-    found: list[CountedKey] = []
-    for chunk in chunks(session.execute(several).scalars().all()):
-        of_chunk = _standing(session, series, place, partial(_has_key, chunk))
-        found += twice(CountedKey(day, *each[2:]) for each in of_chunk)
-    return found
+    in_several = sa.func.min(rows.c.unit_id) < sa.func.max(rows.c.unit_id)
+    several = sa.select(rows.c.key).group_by(rows.c.period, rows.c.key).having(in_several)
+    keys = sorted(set(db.execute(several).scalars()))
+    return [
+        each
+        for chunk in chunks(keys)
+        for each in twice(
+            CountedKey(days[row[0]], *row[2:])
+            for row in _standing(db, series, place, partial(_has_key, chunk))
+        )
+    ]
 
 
 def _has_key(keys: Sequence[UUID], rows: sa.Subquery) -> sa.ColumnElement[bool]:
@@ -159,13 +164,12 @@ def of_units(
 
 
 def since(
-    db: Db, series: Series, asked: Parts, stretches: Sequence[Days], unit_ids: Sequence[int]
+    db: Db, series: Series, place: PeriodPlaces, unit_ids: Sequence[int]
 ) -> list[dict[tuple[int, str], Decimal]]:
     """What is to be added to the sums of the parts without these units, in each of the periods: their
     keys, as often as each is not counted elsewhere in the part."""
-    place = places(db, asked, stretches)
     touched = _touched(series, place, unit_ids)
-    more: list[Counter[tuple[int, str]]] = [Counter() for _ in stretches]
+    more: list[Counter[tuple[int, str]]] = [Counter() for _ in place.trees]
     codes = {figure.key: figure.code for figure in series.figures}
     for number, part_id, figure, times in _stored_times(db, series, place, touched):
         more[number][part_id, codes[figure]] += times - 1
@@ -181,17 +185,26 @@ def since(
 def _stored_times(
     db: Db, series: Series, place: PeriodPlaces, touched: sa.Subquery
 ) -> Iterator[tuple[int, int, str, int]]:
-    periods, parts = place.periods, place.parts
-    here = sa.and_(parts.c.id == col(FigureShared.unit_id), parts.c.tree == periods.c.tree)
-    key = (periods.c.no, parts.c.part_id, col(FigureShared.figure))
-    rows = (
-        sa.select(*key, sa.func.count())
-        .select_from(FigureShared)
+    periods = place.periods
+    stored = (
+        sa.select(
+            periods.c.no,
+            periods.c.tree,
+            col(FigureShared.figure),
+            col(FigureShared.key),
+            col(FigureShared.unit_id),
+        )
         .join(
             periods, sa.and_(periods.c.last == col(FigureShared.day), _of(series, touched, periods))
         )
-        .join(parts, here)
-        .group_by(*key, col(FigureShared.key))
+        .cte("stored")
+    )
+    some = place.of(sa.select(stored.c.unit_id))
+    key = (stored.c.no, some.parts.c.part_id, stored.c.figure)
+    rows = (
+        sa.select(*key, sa.func.count())
+        .select_from(some.stand_at(stored))
+        .group_by(*key, stored.c.key)
     )
     for row in db.execute(rows):
         yield tuple(row)
@@ -224,14 +237,21 @@ def _standing(
 ) -> Iterator[tuple[int, int, str, UUID, int]]:
     """By number of the period and part: the figures that count a key in a unit."""
     rows = rows_of(series.source, place)
-    key = (rows.c.period, place.parts.c.part_id, rows.c.key, rows.c.unit_id)
+    key = (rows.c.period, rows.c.tree, rows.c.key, rows.c.unit_id)
     counts: list[Any] = [
-        sa.func.count().filter(chosen(figure.told, rows, place)) for figure in series.figures
+        sa.func.count().filter(chosen(figure.told, rows, place)).label(f"figure_{number}")
+        for number, figure in enumerate(series.figures)
     ]
-    found = (
-        sa.select(*key, *counts).select_from(place.stand_at(rows)).where(which(rows)).group_by(*key)
-    )
+    counted = sa.select(*key, *counts).where(which(rows)).group_by(*key).cte("counted")
+    some = place.of(sa.select(counted.c.unit_id))
+    found = sa.select(
+        counted.c.period,
+        some.parts.c.part_id,
+        counted.c.key,
+        counted.c.unit_id,
+        *[each for each in counted.c if each.name.startswith("figure_")],
+    ).select_from(some.stand_at(counted))
     for number, part_id, key_, unit_id, *times in db.execute(found):
-        for figure, counted in zip(series.figures, times, strict=True):
-            if counted:
+        for figure, often in zip(series.figures, times, strict=True):
+            if often:
                 yield number, part_id, figure.key, key_, unit_id

@@ -1,6 +1,7 @@
 """The page of a unit: figures that are put on it by their definitions (`pages`)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,6 @@ from dateutil.relativedelta import relativedelta
 from sqlalchemy.engine import Connection
 
 from app.clock import local_today
-from app.db import one_moment
 from app.errors import invalid, not_found
 from app.models.figures.checks import CheckResult
 from app.models.figures.definitions import FigureDefinition, FigurePlace
@@ -16,10 +16,11 @@ from app.models.figures.figures import FigureBy
 from app.models.figures.overview import Overview
 from app.models.kernel.access import Right
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
-from app.services.figures import checks, definitions, periods, reading
+from app.services.figures import checks, definitions, moments, periods, reading
 from app.services.figures.definitions import Figure
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
-from app.services.figures.reading import PartFigures, number
+from app.services.figures.reading import PartFigures, PeriodCodes, number
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.units.units import find_visible
 
@@ -36,26 +37,41 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
     month = Days(today.replace(day=1), today)
     asked, _ = checks.by_right(actor, unit, month)
     on = {place: _on(placed, place, left_out) for place in FigurePlace}
-    with one_moment(db):
-        now = [*on[FigurePlace.stock], *on[FigurePlace.attention], *checks.names(asked)]
-        [total] = reading.whole(db, actor, unit, [month], now)
+    now = [*on[FigurePlace.stock], *on[FigurePlace.attention], *checks.names(asked)]
+    trends = on[FigurePlace.trend]
+    *before, _ = periods.parts(Days(_first_month(today), today), FigureBy.month)
+    with moments.one(db) as moment:
+        eve, *months, total = reading.together(
+            moment,
+            actor,
+            unit,
+            [
+                checks.before(month, asked),
+                *(PeriodCodes(days, trends) for days in before),
+                PeriodCodes(month, [*now, *trends]),
+            ],
+        )
         return Overview.model_validate(
             {
                 "unit": UnitRef.model_validate(unit),
                 "as_of": today,
-                "watermark": reading.watermark(db),
+                "watermark": moment.watermark,
                 "stocks": [_figure(total, unit, code) for code in on[FigurePlace.stock]],
-                "trends": _trends(db, actor, unit, on[FigurePlace.trend]),
-                "children": _children(db, actor, unit, on[FigurePlace.child]),
+                "trends": _trends(unit, [*months, total], trends),
+                "children": _children(moment, actor, unit, on[FigurePlace.child]),
                 "attention": [_figure(total, unit, code) for code in on[FigurePlace.attention]],
                 "failed_checks": [
                     each.failed()
-                    for each in checks.checked(db, actor, unit, total, asked)
+                    for each in checks.checked(unit, total, eve, asked)
                     if each.result is CheckResult.fails
                 ],
                 "left_out": left_out,
             }
         )
+
+
+def _first_month(today: date) -> date:
+    return today.replace(day=1) - relativedelta(months=_MONTHS_BEFORE)
 
 
 def _access(db: Db, actor: Actor, unit_id: int) -> Unit:
@@ -95,11 +111,9 @@ def _figure(total: PartFigures, unit: Unit, code: str) -> dict[str, Any]:
     }
 
 
-def _trends(db: Db, actor: Actor, unit: Unit, codes: Sequence[str]) -> list[dict[str, Any]]:
-    today = local_today()
-    first = today.replace(day=1) - relativedelta(months=_MONTHS_BEFORE)
-    of_months = periods.parts(Days(first, today), FigureBy.month)
-    months = reading.whole(db, actor, unit, of_months, codes)
+def _trends(
+    unit: Unit, months: Sequence[PartFigures], codes: Sequence[str]
+) -> list[dict[str, Any]]:
     return [
         _told(months[-1].figures[code].told)
         | {
@@ -118,10 +132,14 @@ def _trends(db: Db, actor: Actor, unit: Unit, codes: Sequence[str]) -> list[dict
     ]
 
 
-def _children(db: Db, actor: Actor, unit: Unit, codes: Sequence[str]) -> list[dict[str, Any]]:
+def _children(
+    moment: Moment, actor: Actor, unit: Unit, codes: Sequence[str]
+) -> list[dict[str, Any]]:
     """By the first of the figures, the largest first."""
+    if unit.level is UnitLevel.branch:
+        return []
     today = local_today()
-    units, below = reading.split(db, actor, unit, Days(today, today), codes)
+    units, below = reading.split(moment, actor, unit, Days(today, today), codes)
 
     def place(each: UnitRef) -> Decimal:
         found = below.value(each.id, codes[0]) if codes else None

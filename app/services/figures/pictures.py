@@ -10,15 +10,16 @@ from decimal import Decimal
 
 from sqlalchemy.engine import Connection
 
-from app.db import one_moment
 from app.errors import invalid
 from app.models.figures.definitions import FigureDefinition, FigureKind
 from app.models.figures.figures import FigureBy
 from app.models.figures.pictures import FigurePictureQuery, PictureForm
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
-from app.services.figures import definitions, parts, periods, reading
+from app.services.figures import definitions, moments, periods, reading
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
+from app.services.figures.places import OWN
 from app.services.figures.reading import FigureValue
 from app.services.figures.wording import FigureWords
 from app.services.kernel.access import Actor
@@ -49,7 +50,7 @@ class PictureContent:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    db: Connection
+    moment: Moment
     actor: Actor
     unit: Unit
     days: Days
@@ -57,7 +58,7 @@ class _Asked:
     words: FigureWords
 
     def values(self, code: str, stretches: Sequence[Days]) -> list[FigureValue]:
-        found = reading.whole(self.db, self.actor, self.unit, stretches, [code])
+        found = reading.whole(self.moment, self.actor, self.unit, stretches, [code])
         return [each.shown.get((self.unit.id, code), FigureValue(None)) for each in found]
 
     def whole_name(self, **more: str) -> dict[str, str]:
@@ -78,8 +79,8 @@ def content(
     for code in codes:
         reading.ensure(db, actor, unit, known, code, days.last)
         reading.ensure_tree(db, actor, unit, days, [code])
-    asked = _Asked(db, actor, unit, days, told, words)
-    with one_moment(db):
+    with moments.one(db) as moment:
+        asked = _Asked(moment, actor, unit, days, told, words)
         finding, rows = _FORMS[query.form](asked)
     first, last = words.day(days.first), words.day(days.last)
     when = first if first == last else f"{first} – {last}"
@@ -142,8 +143,8 @@ def _of_change(asked: _Asked, months: Sequence[Days], shown: Sequence[FigureValu
 def _grew_most(asked: _Asked, months: Sequence[Days]) -> str:
     """The unit directly below whose figure rose most."""
     code, (first, last) = asked.told.code, (months[0], months[-1])
-    _, before = reading.split(asked.db, asked.actor, asked.unit, first, [code])
-    units, after = reading.split(asked.db, asked.actor, asked.unit, last, [code])
+    _, before = reading.split(asked.moment, asked.actor, asked.unit, first, [code])
+    units, after = reading.split(asked.moment, asked.actor, asked.unit, last, [code])
     rises = [
         (now.value - was.value, each.name)
         for each in units
@@ -159,9 +160,9 @@ def _grew_most(asked: _Asked, months: Sequence[Days]) -> str:
 
 def _children(asked: _Asked) -> tuple[str, list[PictureRow]]:
     code = asked.told.code
-    units, below = reading.split(asked.db, asked.actor, asked.unit, asked.days, [code])
+    units, below = reading.split(asked.moment, asked.actor, asked.unit, asked.days, [code])
     rows = [PictureRow(each.name, below.shown[each.id, code]) for each in units]
-    own = below.shown[parts.OWN, code]
+    own = below.shown[OWN, code]
     if own.value:
         rows.append(PictureRow(asked.words.word("own"), own))
     rows.sort(key=lambda row: (row.shown.value is None, -(row.shown.value or 0)))
@@ -170,7 +171,7 @@ def _children(asked: _Asked) -> tuple[str, list[PictureRow]]:
 
 def _bands(asked: _Asked) -> tuple[str, list[PictureRow]]:
     known = definitions.on(asked.days.last)
-    [whole] = reading.whole(asked.db, asked.actor, asked.unit, [asked.days], asked.told.bands)
+    [whole] = reading.whole(asked.moment, asked.actor, asked.unit, [asked.days], asked.told.bands)
     rows = [
         PictureRow(asked.words.name(known[code].told), whole.shown[asked.unit.id, code])
         for code in asked.told.bands

@@ -1,37 +1,67 @@
 """The parts of a unit in several periods at once: what one statement counts by."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import AnySelect
-from app.models.kernel.units import Unit, UnitEdge
-from app.services.figures import parts
+from app.models.kernel.units import Unit, UnitLevel, UnitRef
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
-from app.services.kernel.access import Db
-from app.services.units.hierarchy import UnitTree, placed
+from app.services.units import hierarchy
+from app.services.units.hierarchy import UnitTree
+
+# The part of what is in the unit and in none below it; no unit has this id.
+OWN = 0
+UnitIds = Sequence[int] | AnySelect
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A unit as one part; or each of these children as one, and what is in none of them."""
+    """A unit as one part; or each of these children as one, and as `OWN` what is in none of them: the
+    unit itself and the groups of a branch."""
 
-    unit_id: int
-    children: tuple[int, ...] | None = None
+    unit: Unit | UnitRef
+    children: tuple[UnitRef, ...] | None = None
 
     @property
     def ids(self) -> list[int]:
-        return [self.unit_id] if self.children is None else [*self.children, parts.OWN]
-
-    def in_tree(self, tree: UnitTree) -> sa.CTE:
-        """The units of each part: `id` and `part_id`."""
         if self.children is None:
-            return placed([self.unit_id], tree)
-        return parts.apart(self.unit_id, self.children, tree)
+            return [self.unit.id]
+        return [*(each.id for each in self.children), OWN]
+
+    def at(self, levels: Collection[UnitLevel]) -> list[int]:
+        """Those that are units of these levels."""
+        units = [self.unit] if self.children is None else self.children
+        return [each.id for each in units if each.level in levels]
+
+    def in_tree(self, tree: UnitTree, only: Collection[int]) -> AnySelect:
+        """The units of these parts: `id` and `part_id`."""
+        units = [id_ for id_ in self.ids if id_ in only and id_ != OWN]
+        below = hierarchy.placed(units, tree)
+        if OWN not in only:
+            return sa.select(below)
+        beside = hierarchy.placed_beside(self.unit.id, self._children, tree)
+        own = sa.select(beside.c.id, sa.literal(OWN))
+        every = sa.select(below.c.id, below.c.part_id).union_all(own).subquery()
+        return sa.select(every.c.id, every.c.part_id)
+
+    def of_units(self, unit_ids: UnitIds, tree: UnitTree) -> AnySelect:
+        """The same of these units alone."""
+        every = hierarchy.placed_of(unit_ids, [self.unit.id], tree)
+        if self.children is None:
+            return sa.select(every)
+        below = hierarchy.placed_of(unit_ids, self._children, tree)
+        part_id = sa.func.coalesce(below.c.part_id, OWN).label("part_id")
+        apart = every.outerjoin(below, below.c.id == every.c.id)
+        return sa.select(every.c.id, part_id).select_from(apart)
+
+    @property
+    def _children(self) -> list[int]:
+        return [each.id for each in self.children or ()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +74,52 @@ class PeriodPlaces:
     part_ids: Sequence[int]
     # Of each period the number of its tree.
     trees: Sequence[int]
+    asked: Parts | None = None
+    in_trees: Sequence[UnitTree] = ()
 
-    def of(self, unit_ids: Sequence[int]) -> "PeriodPlaces":
+    def of(self, unit_ids: UnitIds) -> "PeriodPlaces":
         """The same, of these units alone."""
-        some = sa.select(self.parts).where(self.parts.c.id.in_(unit_ids)).cte("some_parts")
-        return replace(self, parts=some)
+        if self.asked is None:
+            parts = sa.select(self.parts).where(self.parts.c.id.in_(unit_ids))
+        else:
+            parts = _numbered(self.asked.of_units(unit_ids, tree) for tree in self.in_trees)
+        return replace(self, parts=parts.cte("some_parts"))
 
-    def stand_at(self, rows: sa.Subquery) -> sa.Join:
+    def only(self, part_ids: Collection[int]) -> "PeriodPlaces":
+        """The same, of these parts alone."""
+        assert self.asked is not None  # noqa: S101  # units that are each a part of their own
+        parts = _numbered(self.asked.in_tree(tree, part_ids) for tree in self.in_trees)
+        return replace(self, parts=parts.cte("parts"), part_ids=[*part_ids])
+
+    def stand_at(self, rows: sa.Subquery | sa.CTE) -> sa.Join:
         """The rows with the part that each stands in."""
         same = sa.and_(self.parts.c.id == rows.c.unit_id, self.parts.c.tree == rows.c.tree)
         return rows.join(self.parts, same)
 
 
-def places(db: Db, asked: Parts, stretches: Sequence[Days]) -> PeriodPlaces:
+def places(moment: Moment, asked: Parts, stretches: Sequence[Days]) -> PeriodPlaces:
     """Of these periods, numbered in their order from 0."""
-    trees = _trees(db, stretches)
-    numbers = {tree: number for number, tree in enumerate(dict.fromkeys(trees))}
-    in_trees = [
-        sa.select(table.c.id, table.c.part_id, sa.literal(number, sa.Integer).label("tree"))
-        for tree, number in numbers.items()
-        for table in [asked.in_tree(tree)]
-    ]
+    trees = _trees(moment, stretches)
+    in_trees = [*dict.fromkeys(trees)]
+    numbers = [in_trees.index(tree) for tree in trees]
     return PeriodPlaces(
-        _periods(stretches, [numbers[tree] for tree in trees]),
-        _all(in_trees).cte("parts"),
+        _periods(stretches, numbers),
+        _numbered(asked.in_tree(tree, asked.ids) for tree in in_trees).cte("parts"),
         asked.ids,
-        [numbers[tree] for tree in trees],
+        numbers,
+        asked,
+        in_trees,
     )
+
+
+def _numbered(selects: Iterable[AnySelect]) -> AnySelect:
+    """The units and parts of several trees, each with the number of its tree."""
+    parts = [
+        sa.select(of_tree.c.id, of_tree.c.part_id, sa.literal(number, sa.Integer).label("tree"))
+        for number, select in enumerate(selects)
+        for of_tree in [select.subquery()]
+    ]
+    return cast(AnySelect, _all(parts))
 
 
 def alone(unit_ids: Sequence[int] | None, stretches: Sequence[Days]) -> PeriodPlaces:
@@ -102,23 +151,16 @@ def _all(selects: Sequence[Any]) -> Any:
     return first.union_all(*others) if others else first
 
 
-def _trees(db: Db, stretches: Sequence[Days]) -> list[UnitTree]:
+def _trees(moment: Moment, stretches: Sequence[Days]) -> list[UnitTree]:
     """The tree of each period; where nothing moved since, that of a later one."""
-    if len(stretches) == 1 or stretches[0].fixed is not None:
-        return [days.tree for days in stretches]
-    moves = moved(db, min(days.last for days in stretches), max(days.last for days in stretches))
-    since = [sum(move <= days.last for move in moves) for days in stretches]
-    last = {number: days.tree for number, days in zip(since, stretches, strict=True)}
-    return [last[number] for number in since]
-
-
-def moved(db: Db, after: date, until: date) -> list[date]:
-    """The days in between on which a unit came under another."""
-    began = col(UnitEdge.valid_from)
-    rows = db.execute(
-        sa.select(began)
-        .distinct()
-        .join(Unit, col(Unit.id) == col(UnitEdge.unit_id))
-        .where(began > after, began <= until, began > col(Unit.opened_on))
-    )
-    return sorted(rows.scalars())
+    days = [each.tree.day for each in stretches if not each.tree.followed]
+    moves = moment.moves(min(days), max(days)) if days else []
+    latest: dict[int, UnitTree] = {}
+    since = [sum(move <= each.tree.day for move in moves) for each in stretches]
+    for each, number in zip(stretches, since, strict=True):
+        if not each.tree.followed:
+            latest[number] = max(latest.get(number, each.tree), each.tree)
+    return [
+        each.tree if each.tree.followed else latest[number]
+        for each, number in zip(stretches, since, strict=True)
+    ]

@@ -9,26 +9,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlmodel import col
 
 from app.clock import local_today
-from app.db import one_moment, vault_of
+from app.db import vault_of
 from app.errors import invalid
 from app.models.figures.definitions import FigureDefinition
 from app.models.figures.figures import FigureBy, FigureLine, FigureQuery
 from app.models.kernel.access import Right
-from app.models.kernel.changes import FeedHead
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.services.disclosure import rounding
-from app.services.figures import definitions, parts, periods
+from app.services.figures import definitions, moments, periods
 from app.services.figures.counting import Cells, count
 from app.services.figures.definitions import Figure
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
-from app.services.figures.places import Parts
+from app.services.figures.places import OWN, Parts
+from app.services.figures.rollups import Wanted
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.keyset import Pages, in_memory
 from app.services.units import hierarchy
@@ -71,12 +70,12 @@ def list_figures(db: Connection, actor: Actor, query: FigureQuery) -> tuple[Page
     stretches = [] if query.by in (None, FigureBy.child) else periods.parts(days, query.by)
     codes, left_out = _asked(db, actor, unit, days, query.indicators)
     ensure_tree(db, actor, unit, days, codes)
-    with one_moment(db):
-        beside = {"watermark": watermark(db), "left_out": left_out}
+    with moments.one(db) as moment:
+        beside = {"watermark": moment.watermark, "left_out": left_out}
         if query.by is FigureBy.child:
-            lines = _by_child(db, actor, unit, days, codes)
+            lines = _by_child(moment, actor, unit, days, codes)
         else:
-            total, *periods_ = whole(db, actor, unit, [days, *stretches], codes)
+            total, *periods_ = whole(moment, actor, unit, [days, *stretches], codes)
             lines = _of_total(unit, total, codes, FigureLine.total)
             for each in periods_:
                 lines += _of_total(unit, each, codes, FigureLine.period)
@@ -104,11 +103,6 @@ def counted_unit(db: Db, actor: Actor, unit_id: int, last: date) -> Unit:
     if not actor.counts(Right.units_read, unit, last):
         raise invalid("period_after_unit", "/period", place="query", last_day=unit.closed_on)
     return _no_group(unit)
-
-
-def watermark(db: Db) -> int:
-    """The last place of the change log of this moment."""
-    return int(db.execute(sa.select(col(FeedHead.seq))).scalar_one())
 
 
 def _asked(
@@ -157,30 +151,45 @@ def ensure(
 # -- counted
 
 
+class PeriodCodes(NamedTuple):
+    """Figures that are asked of a period, by their codes."""
+
+    days: Days
+    codes: Sequence[str]
+
+
 def counted(
-    db: Db,
-    actor: Actor,
-    unit: Unit,
-    stretches: Sequence[Days],
-    codes: Iterable[str],
-    asked: Parts,
+    moment: Moment, actor: Actor, unit: Unit, asked: Sequence[PeriodCodes], parts: Parts
 ) -> list[PartFigures]:
-    """The figures, and those their formulas name, in each part and each of these periods."""
-    known = [definitions.on(days.last) for days in stretches]
-    wanted = [definitions.needed(each, [code for code in codes if code in each]) for each in known]
-    # Nearly always the rules are the same in all of them.
-    alike: dict[tuple[str, ...], list[int]] = {}
-    for number, figures in enumerate(wanted):
-        alike.setdefault(tuple(each.key for each in figures.values()), []).append(number)
-    cells: dict[int, Cells] = {}
-    for numbers in alike.values():
-        figures = wanted[numbers[0]]
-        some = [stretches[number] for number in numbers]
-        cells |= zip(numbers, count(db, [*figures.values()], asked, some), strict=True)
-    return [
-        _part_figures(db, actor, unit, days, wanted[number], asked, cells[number])
-        for number, days in enumerate(stretches)
+    """Of each period its figures, and those their formulas name, in each part."""
+    known = [definitions.on(days.last) for days, _ in asked]
+    figures = [
+        definitions.needed(on_day, [code for code in codes if code in on_day])
+        for on_day, (_, codes) in zip(known, asked, strict=True)
     ]
+    cells: dict[int, Cells] = {}
+    for numbers in _alike(figures):
+        wanted = [Wanted(asked[n].days, [*figures[n].values()]) for n in numbers]
+        cells |= zip(numbers, count(moment, wanted, parts), strict=True)
+    return [
+        _part_figures(moment.db, actor, unit, days, figures[number], parts, cells[number])
+        for number, (days, _) in enumerate(asked)
+    ]
+
+
+def _alike(figures: Sequence[Mapping[str, Figure]]) -> list[list[int]]:
+    """The numbers of periods in which each figure has one rule; nearly always they are all."""
+    found: list[tuple[dict[str, str], list[int]]] = []
+    for number, some in enumerate(figures):
+        keys = {code: figure.key for code, figure in some.items()}
+        for rules, numbers in found:
+            if all(rules.get(code, key) == key for code, key in keys.items()):
+                rules.update(keys)
+                numbers.append(number)
+                break
+        else:
+            found.append((keys, [number]))
+    return [numbers for _, numbers in found]
 
 
 def _part_figures(
@@ -247,10 +256,10 @@ def number(value: Decimal | None) -> float | int | None:
 
 
 def _by_child(
-    db: Db, actor: Actor, unit: Unit, days: Days, codes: Sequence[str]
+    moment: Moment, actor: Actor, unit: Unit, days: Days, codes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    [total] = whole(db, actor, unit, [days], codes)
-    units, below = split(db, actor, unit, days, codes)
+    [total] = whole(moment, actor, unit, [days], codes)
+    units, below = split(moment, actor, unit, days, codes)
     lines = _of_total(unit, total, codes, FigureLine.total)
     for code in codes:
         lines += [_line(below, FigureLine.child, code, each.id, each) for each in units]
@@ -263,19 +272,27 @@ def _by_child(
 
 
 def whole(
-    db: Db, actor: Actor, unit: Unit, stretches: Sequence[Days], codes: Iterable[str]
+    moment: Moment, actor: Actor, unit: Unit, stretches: Sequence[Days], codes: Iterable[str]
 ) -> list[PartFigures]:
-    """Of the unit as one part, in each of these periods."""
-    return counted(db, actor, unit, stretches, [*codes], Parts(unit.id))
+    """Of the unit as one part, the same figures in each of these periods."""
+    codes = [*codes]
+    return together(moment, actor, unit, [PeriodCodes(days, codes) for days in stretches])
+
+
+def together(
+    moment: Moment, actor: Actor, unit: Unit, asked: Sequence[PeriodCodes]
+) -> list[PartFigures]:
+    """Of the unit as one part, of each period its own figures."""
+    return counted(moment, actor, unit, asked, Parts(unit))
 
 
 def split(
-    db: Db, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]
+    moment: Moment, actor: Actor, unit: Unit, days: Days, codes: Iterable[str]
 ) -> tuple[list[UnitRef], PartFigures]:
     """The units directly below, and the figures of each, and of what is in none of them."""
-    units = hierarchy.children(db, unit.id, days.tree, days.first, days.last)
-    asked = Parts(unit.id, tuple(each.id for each in units))
-    [found] = counted(db, actor, unit, [days], [*codes], asked)
+    units = hierarchy.children(moment.db, unit.id, days.tree, days.first, days.last)
+    parts = Parts(unit, tuple(units))
+    [found] = counted(moment, actor, unit, [PeriodCodes(days, [*codes])], parts)
     return units, found
 
 
@@ -285,7 +302,7 @@ def rest(
     """What is the unit's own, and what its parts have in common; of exact counts alone."""
     if total.figures[code].formula is not None or code in total.hidden:
         return None, None
-    own = below.value(parts.OWN, code)
+    own = below.value(OWN, code)
     values = [below.value(each.id, code) for each in units]
     at_all = total.value(unit.id, code)
     if at_all is None:

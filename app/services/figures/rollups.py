@@ -8,7 +8,7 @@ runs; it is only faster when it does.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,13 +20,14 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import chunks
 from app.models.figures.rollups import FigureDay, FigureKept
-from app.models.kernel.units import Unit, UnitLevel
+from app.models.kernel.units import UnitLevel
 from app.services.figures import once
 from app.services.figures.definitions import Figure
+from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
-from app.services.figures.places import Parts, PeriodPlaces, moved
+from app.services.figures.places import Parts, PeriodPlaces
 from app.services.figures.series import Series, stored_in
-from app.services.figures.stale import TREE, Changed, changed, folded
+from app.services.figures.stale import TREE
 from app.services.kernel.access import Db
 
 _DAY = timedelta(days=1)
@@ -43,6 +44,14 @@ def kept_days() -> list[date]:
     this_month = local_today().replace(day=1)
     ends = [this_month - relativedelta(months=ago) - _DAY for ago in range(MONTHS)]
     return [local_today(), *ends]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Figures that are asked of a period."""
+
+    days: Days
+    figures: Sequence[Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,11 @@ class Others:
 
 
 @dataclass(slots=True)
-class _Wanted:
-    """Of each period the kept days that it is the sum of."""
+class _Sought:
+    """Of each period the kept days that it is the sum of; `keys`: the figures that are asked of it."""
 
     series: Series
+    keys: Mapping[int, Set[str]]
     days: dict[int, list[date]]
     left: list[int] = field(default_factory=list)
 
@@ -78,58 +88,68 @@ class _Wanted:
 
 
 def read(
-    db: Db,
-    figures: Sequence[Figure],
+    moment: Moment,
+    wanted: Sequence[Wanted],
     asked: Parts,
-    stretches: Sequence[Days],
     standing: PeriodPlaces,
 ) -> tuple[list[KeptFigures], list[Others]]:
     """What is stored and still right, and what is to be counted in all parts."""
-    wanted = _wanted(figures, stretches)
-    _drop_unkept(db, wanted)
+    stretches = [each.days for each in wanted]
+    sought = _sought(wanted)
+    _drop_unkept(moment.db, sought)
     kept: list[KeptFigures] = []
-    if any(each.days for each in wanted):
-        since = changed(db, folded(db))
-        _find_left(since, wanted, standing)
-        some = [each for each in wanted if each.days]
-        added_up = {} if since.units.get(TREE) else _added_up(db, some, asked, stretches)
-        kept = _stored(db, some, asked, added_up, standing)
-    return kept, [*_others(figures, wanted, len(stretches))]
+    if any(each.days for each in sought):
+        _find_left(moment, sought, standing)
+        some = [each for each in sought if each.days]
+        moved = moment.changed.units.get(TREE)
+        added_up = {} if moved else _added_up(moment, some, asked, stretches)
+        kept = _stored(moment.db, some, asked, added_up, standing) if some else []
+    return kept, [*_others(wanted, sought)]
 
 
-def _wanted(figures: Sequence[Figure], stretches: Sequence[Days]) -> list[_Wanted]:
+def _figures(wanted: Sequence[Wanted]) -> dict[str, Figure]:
+    return {figure.code: figure for each in wanted for figure in each.figures}
+
+
+def _sought(wanted: Sequence[Wanted]) -> list[_Sought]:
     """A period is of one series alone: the first of January is a year too."""
-    found: list[_Wanted] = []
+    found: list[_Sought] = []
     taken: dict[str, set[int]] = defaultdict(set)
-    for series in stored_in(figures):
+    asked = [{figure.key for figure in each.figures} for each in wanted]
+    for series in stored_in(_figures(wanted).values()):
         others = taken[series.figures[0].code]
-        days = {n: ends for n, ends in _days(series, stretches).items() if n not in others}
+        own = {figure.key for figure in series.figures}
+        keys = {n: some & own for n, some in enumerate(asked) if some & own and n not in others}
+        days = _days(series, {number: wanted[number].days for number in keys})
         others |= days.keys()
-        found.append(_Wanted(series, days))
+        found.append(_Sought(series, keys, days))
     return found
 
 
-def _others(figures: Sequence[Figure], wanted: Sequence[_Wanted], periods: int) -> Iterator[Others]:
+def _others(wanted: Sequence[Wanted], sought: Sequence[_Sought]) -> Iterator[Others]:
     kept = {
         (figure.code, number)
-        for each in wanted
+        for each in sought
         for figure in each.series.figures
         for number in each.days
     }
+    left: dict[str, list[int]] = defaultdict(list)
+    for number, each in enumerate(wanted):
+        for figure in each.figures:
+            if figure.rows is not None and (figure.code, number) not in kept:
+                left[figure.code].append(number)
     alike: dict[tuple[str, tuple[int, ...]], list[Figure]] = defaultdict(list)
-    for figure in figures:
-        if figure.rows is not None:
-            left = tuple(n for n in range(periods) if (figure.code, n) not in kept)
-            alike[figure.rows_name, left].append(figure)
-    for (_, numbers), group in alike.items():
-        if numbers:
-            yield Others(group, numbers)
+    figures = _figures(wanted)
+    for code, numbers in left.items():
+        alike[figures[code].rows_name, tuple(numbers)].append(figures[code])
+    for (_, of_all), group in alike.items():
+        yield Others(group, of_all)
 
 
-def _days(series: Series, stretches: Sequence[Days]) -> dict[int, list[date]]:
+def _days(series: Series, stretches: Mapping[int, Days]) -> dict[int, list[date]]:
     kept = set(kept_days())
     found: dict[int, list[date]] = {}
-    for number, days in enumerate(stretches):
+    for number, days in stretches.items():
         ends = _ends(series, days)
         if ends and kept.issuperset(ends):
             found[number] = ends
@@ -158,66 +178,62 @@ def _month_ends(days: Days) -> list[date]:
     return ends
 
 
-def _drop_unkept(db: Db, wanted: Sequence[_Wanted]) -> None:
+def _drop_unkept(db: Db, sought: Sequence[_Sought]) -> None:
     """The periods of which a day is not stored, or by another rule."""
-    names, days = [each.name for each in wanted], _all_days(wanted)
+    names, days = [each.name for each in sought], _all_days(sought)
     rows = db.execute(
         sa.select(col(FigureKept.rows), col(FigureKept.day), col(FigureKept.figures)).where(
             col(FigureKept.rows).in_(names), col(FigureKept.day).in_(days)
         )
     )
     kept = {(name, day): set(figures) for name, day, figures in rows}
-    for each in wanted:
-        keys = {figure.key for figure in each.series.figures}
+    for each in sought:
         each.days = {
             number: ends
             for number, ends in each.days.items()
-            if all(keys <= kept.get((each.name, day), set()) for day in ends)
+            if all(each.keys[number] <= kept.get((each.name, day), set()) for day in ends)
         }
 
 
-def _all_days(wanted: Iterable[_Wanted]) -> list[date]:
-    return sorted({day for each in wanted for ends in each.days.values() for day in ends})
+def _all_days(sought: Iterable[_Sought]) -> list[date]:
+    return sorted({day for each in sought for ends in each.days.values() for day in ends})
 
 
-def _find_left(since: Changed, wanted: Sequence[_Wanted], standing: PeriodPlaces) -> None:
-    for each in wanted:
-        source = each.series.source
-        concerned = None if since.has_many(source) else since.concerns(source)
+def _find_left(moment: Moment, sought: Sequence[_Sought], standing: PeriodPlaces) -> None:
+    for each in sought:
+        concerned = moment.concerned(each.series) if each.days else set()
         if concerned is None or len(concerned) > _MOST_LEFT:
             each.days = {}
         else:
             each.left = sorted(concerned)
     # Most of what has changed stands elsewhere.
-    every = sorted({unit_id for each in wanted for unit_id in each.left})
-    table = standing.parts
+    every = sorted({unit_id for each in sought for unit_id in each.left})
     here: set[int] = set()
     for chunk in chunks(every):
-        inside = sa.select(table.c.id).where(table.c.id.in_(chunk))
-        here |= set(since.db.execute(inside).scalars())
-    for each in wanted:
+        here |= set(moment.db.execute(sa.select(standing.of(chunk).parts.c.id)).scalars())
+    for each in sought:
         each.left = [unit_id for unit_id in each.left if unit_id in here]
 
 
 def _stored(
     db: Db,
-    wanted: Sequence[_Wanted],
+    sought: Sequence[_Sought],
     asked: Parts,
     added_up: Mapping[int, set[int]],
     standing: PeriodPlaces,
 ) -> list[KeptFigures]:
     sums: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
     of_day: dict[tuple[str, date], list[int]] = defaultdict(list)
-    for each in wanted:
+    for each in sought:
         for number, ends in each.days.items():
             for day in ends:
                 of_day[each.name, day].append(number)
-    for part_id, name, day, figures in _whole_rows(db, wanted, sorted(added_up)):
+    for part_id, name, day, figures in _whole_rows(db, sought, sorted(added_up)):
         for number in of_day[name, day]:
             if number in added_up[part_id]:
                 sums[name, number, part_id].update(figures)
-    left = {each.name: set(each.left) for each in wanted}
-    for tree, part_id, unit_id, name, day, figures in _own_rows(db, wanted, added_up, standing):
+    left = {each.name: set(each.left) for each in sought}
+    for tree, part_id, unit_id, name, day, figures in _own_rows(db, sought, added_up, standing):
         for number in of_day[name, day]:
             if standing.trees[number] != tree:
                 continue
@@ -227,9 +243,8 @@ def _stored(
                 sums[name, number, part_id].subtract(figures)
             elif not whole and not is_left:
                 sums[name, number, part_id].update(figures)
-    for each in wanted:
-        for number, part_id, figures in _counted_twice(db, each, added_up, standing):
-            sums[each.name, number, part_id].subtract(figures)
+    for name, number, part_id, figures in _counted_twice(db, sought, added_up, standing):
+        sums[name, number, part_id].subtract(figures)
     return [
         KeptFigures(
             each.series,
@@ -244,102 +259,107 @@ def _stored(
             ],
             each.left,
         )
-        for each in wanted
+        for each in sought
     ]
 
 
 def _counted_twice(
-    db: Db, wanted: _Wanted, added_up: Mapping[int, set[int]], standing: PeriodPlaces
-) -> Iterator[tuple[int, int, dict[str, int]]]:
+    db: Db, sought: Sequence[_Sought], added_up: Mapping[int, set[int]], standing: PeriodPlaces
+) -> Iterator[tuple[str, int, int, dict[str, int]]]:
     """Of parts whose sums are not stored: how much too often what their units add up to has keys."""
-    parts = [
-        part_id
-        for part_id in standing.part_ids
-        if not added_up.get(part_id, set()) >= wanted.days.keys()
-    ]
-    if wanted.series.months is None or not parts:
+    days: dict[str, dict[date, list[int]]] = {}
+    for each in sought:
+        if each.series.months is not None:
+            ends = days.setdefault(each.name, defaultdict(list))
+            for number, (end, *_) in each.days.items():
+                ends[end].append(number)
+    numbers = {number for of in days.values() for some in of.values() for number in some}
+    parts = [id_ for id_ in standing.part_ids if not added_up.get(id_, set()) >= numbers]
+    if not numbers or not parts:
         return
-    numbers: dict[date, list[int]] = defaultdict(list)
-    for number, ends in wanted.days.items():
-        numbers[ends[0]].append(number)
-    for tree, part_id, day, figure, times in once.overlaps_in(
-        db, wanted.name, [*numbers], standing, parts
-    ):
-        for number in numbers[day]:
+    for name, tree, part_id, day, figure, times in once.overlaps_in(db, days, standing.only(parts)):
+        for number in days[name][day]:
             if standing.trees[number] == tree and number not in added_up.get(part_id, ()):
-                yield number, part_id, {figure: times}
+                yield name, number, part_id, {figure: times}
 
 
 def _added_up(
-    db: Db, wanted: Sequence[_Wanted], asked: Parts, stretches: Sequence[Days]
+    moment: Moment, sought: Sequence[_Sought], asked: Parts, stretches: Sequence[Days]
 ) -> dict[int, set[int]]:
     """Of each part whose sums are stored the periods that they are right for: in the tree of each of
     its days the part has the same units."""
-    upper = db.execute(
-        sa.select(col(Unit.id)).where(col(Unit.id).in_(asked.ids), col(Unit.level).in_(UPPER))
-    ).scalars()
-    ids = list(upper)
-    if not ids or not wanted:
+    ids = asked.at(UPPER)
+    if not ids or not sought:
         return {}
-    numbers = {number for each in wanted for number in each.days}
-    right = {number for number in numbers if stretches[number].fixed is None}
-    days = _all_days(wanted)
-    moves = moved(db, days[0], days[-1])
-    for each in wanted:
+    trees = {number: stretches[number].tree for each in sought for number in each.days}
+    right = {number for number, tree in trees.items() if not tree.followed}
+    days = _all_days(sought)
+    in_trees = [tree.day for tree in trees.values()]
+    moves = moment.moves(min(days[0], *in_trees), max(days[-1], *in_trees))
+    for each in sought:
         for number, ends in each.days.items():
-            if any(ends[0] < move <= stretches[number].last for move in moves):
+            of_all = (*ends, trees[number].day)
+            if any(min(of_all) < move <= max(of_all) for move in moves):
                 right.discard(number)
     return dict.fromkeys(ids, right) if right else {}
 
 
 def _whole_rows(
-    db: Db, wanted: Sequence[_Wanted], unit_ids: Sequence[int]
+    db: Db, sought: Sequence[_Sought], unit_ids: Sequence[int]
 ) -> Iterator[tuple[int, str, date, dict[str, int]]]:
     if not unit_ids:
         return
     rows = sa.select(
         col(FigureDay.unit_id), col(FigureDay.rows), col(FigureDay.day), col(FigureDay.figures)
-    ).where(
-        col(FigureDay.rows).in_([each.name for each in wanted]),
-        col(FigureDay.day).in_(_all_days(wanted)),
-        col(FigureDay.whole).is_(True),
-    )
+    ).where(_of_days(sought), col(FigureDay.whole).is_(True))
     for chunk in chunks(unit_ids):
         for row in db.execute(rows.where(col(FigureDay.unit_id).in_(chunk))):
             yield tuple(row)
 
 
 def _own_rows(
-    db: Db, wanted: Sequence[_Wanted], added_up: Mapping[int, set[int]], standing: PeriodPlaces
+    db: Db, sought: Sequence[_Sought], added_up: Mapping[int, set[int]], standing: PeriodPlaces
 ) -> Iterator[tuple[int, int, int, str, date, dict[str, int]]]:
     """Of parts whose sums are not stored for each period all units; of the others, what is to be
     taken away."""
-    numbers = {number for each in wanted for number in each.days}
-    whole = [part_id for part_id, right in added_up.items() if right >= numbers]
-    table = standing.parts
-    which = table.c.part_id.not_in(whole)
-    left = sorted({unit_id for each in wanted for unit_id in each.left})
+    numbers = {number for each in sought for number in each.days}
+    whole = {part_id for part_id, right in added_up.items() if right >= numbers}
+    if others := [part_id for part_id in standing.part_ids if part_id not in whole]:
+        yield from _rows_in(db, sought, standing.only(others).parts)
+    left = sorted({unit_id for each in sought for unit_id in each.left}) if whole else []
+    for chunk in chunks(left):
+        for row in _rows_in(db, sought, standing.of(chunk).parts):
+            if row[1] in whole:
+                yield row
+
+
+def _rows_in(
+    db: Db, sought: Sequence[_Sought], parts: sa.CTE
+) -> Iterator[tuple[int, int, int, str, date, dict[str, int]]]:
     rows = (
         sa.select(
-            table.c.tree,
-            table.c.part_id,
+            parts.c.tree,
+            parts.c.part_id,
             col(FigureDay.unit_id),
             col(FigureDay.rows),
             col(FigureDay.day),
             col(FigureDay.figures),
         )
-        .join(FigureDay, col(FigureDay.unit_id) == table.c.id)
-        .where(
-            col(FigureDay.rows).in_([each.name for each in wanted]),
-            col(FigureDay.day).in_(_all_days(wanted)),
-            col(FigureDay.whole).is_(False),
+        .join(FigureDay, col(FigureDay.unit_id) == parts.c.id)
+        .where(_of_days(sought), col(FigureDay.whole).is_(False))
+    )
+    for row in db.execute(rows):
+        yield tuple(row)
+
+
+def _of_days(sought: Sequence[_Sought]) -> sa.ColumnElement[bool]:
+    """The rows of each series on its days."""
+    alike: dict[tuple[date, ...], list[str]] = defaultdict(list)
+    for each in sought:
+        alike[tuple(_all_days([each]))].append(each.name)
+    return sa.or_(
+        *(
+            sa.and_(col(FigureDay.rows).in_(names), col(FigureDay.day).in_(days))
+            for days, names in alike.items()
         )
     )
-    if set(standing.part_ids) - set(whole):
-        for row in db.execute(rows.where(which)):
-            yield tuple(row)
-    if whole:
-        of_whole = rows.where(table.c.part_id.in_(whole))
-        for chunk in chunks(left):
-            for row in db.execute(of_whole.where(table.c.id.in_(chunk))):
-                yield tuple(row)

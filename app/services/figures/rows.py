@@ -5,7 +5,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.models.figures.definitions import AnyBut, AtLeast, Condition, FigureDefinition
-from app.services.figures.parts import stands_in
 from app.services.figures.places import PeriodPlaces
 from app.services.kernel.offers import FigureRows
 
@@ -24,7 +23,7 @@ def chosen(
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
     if told.across:
         other = rows.c.other_unit_id
-        which.append(sa.or_(other.is_(None), sa.not_(stands_in(other, place.parts))))
+        which.append(sa.or_(other.is_(None), sa.not_(_stands_in(other, place.parts))))
     return sa.and_(sa.true(), *which)
 
 
@@ -41,3 +40,9 @@ def _holds(column: sa.ColumnElement[Any], condition: Condition) -> sa.ColumnElem
             return column.in_(condition)
         case _:
             return column == condition
+
+
+def _stands_in(unit_id: sa.ColumnElement[int], table: sa.CTE) -> sa.ColumnElement[bool]:
+    """Whether a unit is in the same part, in the same tree."""
+    same = sa.select(table.c.id, table.c.part_id, table.c.tree)
+    return sa.tuple_(unit_id, table.c.part_id, table.c.tree).in_(same)

@@ -32,6 +32,11 @@ class Series:
         return self.rows_name if self.months is None else f"{self.rows_name}/{self.months}"
 
     @property
+    def keys(self) -> list[str]:
+        """The rules of its figures, as it is stored by them."""
+        return sorted(figure.key for figure in self.figures)
+
+    @property
     def source(self) -> FigureRows:
         source = self.figures[0].rows
         assert source is not None  # noqa: S101  # they count rows

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from app.db import insert_many
 from app.models.base import new_id
-from app.models.figures.rollups import FigureFold, FigureStale
+from app.models.figures.rollups import FigureStale
 from app.models.kernel.changes import Feed, Outbox
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
@@ -73,16 +73,16 @@ _PLACES = ("unit_id", "province_id", "district_id", "commune_id", "branch_id")
 
 def changed(db: Db, since: int) -> Changed:
     units: dict[str, set[int]] = defaultdict(set)
-    for table, later in _LOG:
-        rows = db.execute(
-            sa.select(col(table.entity), *(getattr(table, name) for name in _PLACES))
-            .distinct()
-            .where(later(since))
+    places = (
+        sa.select(col(table.entity), *(getattr(table, name) for name in _PLACES)).where(
+            later(since)
         )
-        for entity, unit_id, *above in rows:
-            units[entity] |= {unit_id}
-            if entity == "unit":
-                units[TREE] |= {unit_id, *above}
+        for table, later in _LOG
+    )
+    for entity, unit_id, *above in db.execute(sa.union(*places)):
+        units[entity] |= {unit_id}
+        if entity == "unit":
+            units[TREE] |= {unit_id, *above}
     marks = []
     for mark in db.execute(
         sa.select(col(FigureStale.id), col(FigureStale.entity), col(FigureStale.unit_id))
@@ -106,7 +106,3 @@ def mark_selected(session: Session, entity: str, unit_id: sa.ScalarSelect[int]) 
 
 # Beside the entities: units under which the tree may be another.
 TREE = "unit and all above"
-
-
-def folded(db: Db) -> int:
-    return int(db.execute(sa.select(col(FigureFold.seq))).scalar_one())

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from app.db import chunks, insert_many
 from app.models.figures.rollups import FigureDay, FigureKept, FigureShared
+from app.services.kernel.access import Db
 
 # Of a day, some rows and units: the figures by their keys; what is zero is left out.
 Place = tuple[date, str, int]
@@ -16,11 +17,11 @@ Stored = dict[Place, dict[str, int]]
 _Key = tuple[date, str]
 
 
-def kept_days(session: Session) -> dict[date, dict[str, list[str]]]:
+def kept_days(db: Db) -> dict[date, dict[str, list[str]]]:
     """Of each day the rows that are stored, with the keys of their figures."""
     found: dict[date, dict[str, list[str]]] = defaultdict(dict)
     columns = (col(FigureKept.day), col(FigureKept.rows), col(FigureKept.figures))
-    for day, name, figures in session.execute(sa.select(*columns)):
+    for day, name, figures in db.execute(sa.select(*columns)):
         found[day][name] = figures
     return found
 
@@ -46,7 +47,7 @@ def forget(session: Session, day: date, name: str | None) -> None:
 
 
 def read(
-    session: Session,
+    db: Db,
     names: Sequence[str],
     days: Sequence[date],
     unit_ids: Sequence[int] | None,
@@ -66,7 +67,7 @@ def read(
     return {
         (day, name, unit_id): figures
         for which in of_these
-        for day, name, unit_id, figures in session.execute(rows.where(which))
+        for day, name, unit_id, figures in db.execute(rows.where(which))
     }
 
 

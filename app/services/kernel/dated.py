@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,43 +58,80 @@ def rows_on(
 def changed_since(
     db: Db,
     model: type[SQLModel],
-    day: date,
+    days: Iterable[date],
     names: Sequence[str],
     ids: Sequence[Any] | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Of all rows, or of these few, that have changed in these fields since the day: by id in text
-    what they were."""
-    ended = end_of(day)
+) -> Iterator[tuple[date, dict[str, dict[str, Any]]]]:
+    """Of all rows, or of these few, that have changed in these fields since each of the days, by id in
+    text what they were. The log is read once, so the last day comes first."""
+    last_first = sorted(set(days), reverse=True)
+    if not last_first:
+        return
+    changes = _changes_since(model, last_first[-1], names)
+    parts: Sequence[sa.ColumnElement[bool]] = [sa.true()]
+    if ids is not None:
+        parts = [col(Change.entity_id).in_(each) for each in chunks([str(id_) for id_ in ids])]
+    wanted = frozenset(names)
+    found = [_back_to(db, model, changes.where(part), last_first, wanted) for part in parts]
+    for day, *of_parts in zip(last_first, *found, strict=True):
+        yield day, {id_: values for each in of_parts for id_, values in each.items()}
+
+
+def _changes_since(model: type[SQLModel], day: date, names: Sequence[str]) -> sa.Select[Any]:
     as_text = sa.cast(col(Change.before), sa.Text)
-    statement = sa.select(
-        col(Change.id), col(Change.entity_id), col(Change.operation), col(Change.before)
+    return sa.select(
+        col(Change.id),
+        col(Change.at),
+        col(Change.entity_id),
+        col(Change.operation),
+        col(Change.before),
     ).where(
         # By the primary key, which is in the order of time.
-        col(Change.id) >= first_id(ended),
-        col(Change.at) >= ended,
+        col(Change.id) >= first_id(end_of(day)),
+        col(Change.at) >= end_of(day),
         col(Change.entity) == tracked_of(model).entity,
         sa.or_(
             col(Change.operation) == Operation.erased,
             *(as_text.contains(f'"{name}"', autoescape=True) for name in names),
         ),
     )
-    parts: Sequence[sa.ColumnElement[bool]] = [sa.true()]
-    if ids is not None:
-        parts = [col(Change.entity_id).in_(each) for each in chunks([str(id_) for id_ in ids])]
-    wanted, wiped = frozenset(names), _wiped(model)
+
+
+def _back_to(
+    db: Db,
+    model: type[SQLModel],
+    changes: sa.Select[Any],
+    last_first: Sequence[date],
+    wanted: frozenset[str],
+) -> Iterator[dict[str, dict[str, Any]]]:
+    rows, wiped = _newest_first(db, changes), _wiped(model)
     found: dict[str, dict[str, Any]] = {}
-    erased = set()
-    for part in parts:
-        for row in _newest_first(db, statement.where(part)):
+    erased: set[str] = set()
+    for day in last_first:
+        ended, before = end_of(day), []
+        for row in rows:
+            if row.id < first_id(ended):
+                before.append(row)
+                break
+            if row.at < ended:
+                before.append(row)
+                continue
             if row.operation is Operation.erased:
                 erased.add(row.entity_id)
             if values := _values(db, model, row.before, wanted):
                 found.setdefault(row.entity_id, {}).update(values)
-    for entity_id in erased & found.keys():
-        left = {name: value for name, value in found.pop(entity_id).items() if name not in wiped}
-        if left:
-            found[entity_id] = left
-    return found
+        rows = chain(before, rows)
+        yield {id_: left for id_, left in _unwiped(found, erased, wiped) if left}
+
+
+def _unwiped(
+    found: Mapping[str, dict[str, Any]], erased: set[str], wiped: frozenset[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for id_, values in found.items():
+        if id_ in erased:
+            yield id_, {name: value for name, value in values.items() if name not in wiped}
+        else:
+            yield id_, values
 
 
 def _newest_first(db: Db, statement: sa.Select[Any]) -> Iterator[Any]:

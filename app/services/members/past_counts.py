@@ -78,7 +78,7 @@ def _put_back(db: Db, cells: Counter[tuple[str | None, MemberKind]], asked: Past
     day, by = asked.day, asked.by
     field = field_of(by)
     names = ["kind"] if field is None else list(dict.fromkeys(("kind", field)))
-    were = dated.changed_since(db, Member, day, names)
+    [(_, were)] = dated.changed_since(db, Member, [day], names)
     source, place = _source(asked)
     columns = [getattr(Member, name) for name in names]
     known_then = col(Member.created_at) < end_of(day)

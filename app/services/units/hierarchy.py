@@ -84,6 +84,49 @@ def _placed(unit_ids: Sequence[int] | sa.Select[int], tree: UnitTree, elsewhere:
     )
 
 
+def placed_of(
+    unit_ids: Sequence[int] | AnySelect, part_ids: Sequence[int] | AnySelect, tree: UnitTree
+) -> sa.CTE:
+    """As `placed` in these parts, of these units alone: looked up from them to the top, which in a large
+    tree costs what they are."""
+    elsewhere = _elsewhere_rows(tree).subquery()
+    these: AnySelect = sa.select(col(Unit.id).label("id"), col(Unit.id).label("place_id"))
+    found = these.where(col(Unit.id).in_(unit_ids)).cte(recursive=True)
+    found = found.union(
+        sa.select(found.c.id, elsewhere.c.place_id).join(
+            elsewhere, elsewhere.c.id == found.c.place_id
+        )
+    )
+    above = (
+        sa.select(found.c.id, col(UnitClosure.ancestor_id).label("part_id"))
+        .join(UnitClosure, col(UnitClosure.descendant_id) == found.c.place_id)
+        .where(col(UnitClosure.ancestor_id).in_(part_ids), valid_on(UnitClosure, tree.day))
+    )
+    there = sa.select(found.c.id, found.c.place_id).where(found.c.place_id.in_(part_ids))
+    return above.union(there).cte()
+
+
+def placed_beside(unit_id: int, children: Sequence[int], tree: UnitTree) -> sa.CTE:
+    """The `id` of all units that count in the unit and in none of these directly below it."""
+    others = (
+        sa.select(col(UnitEdge.unit_id))
+        .where(col(UnitEdge.parent_id) == unit_id, valid_on(UnitEdge, tree.day))
+        .where(col(UnitEdge.unit_id).not_in(children))
+    )
+    below = sa.select(col(UnitClosure.descendant_id)).where(
+        col(UnitClosure.ancestor_id).in_(others), valid_on(UnitClosure, tree.day)
+    )
+    itself: AnySelect = sa.select(col(Unit.id).label("id")).where(col(Unit.id) == unit_id)
+    there = itself.union(below).cte()
+    elsewhere = _elsewhere(tree)
+    found = sa.select(there.c.id).cte(recursive=True)
+    return found.union(
+        sa.select(elsewhere.c.id)
+        .join(found, found.c.id == elsewhere.c.place_id)
+        .where(elsewhere.c.id.not_in(children))
+    )
+
+
 def by_level(unit_ids: Sequence[int], level: UnitLevel, tree: UnitTree) -> sa.CTE:
     """The units that count in one of these, each with the unit of the level it counts in, or null."""
     elsewhere = _elsewhere(tree)
@@ -111,10 +154,8 @@ def children(db: Db, unit_id: int, tree: UnitTree, first: date, last: date) -> l
     """The units directly below a unit, by name: of the tree, and what stood there on another day
     between these two."""
     elsewhere = _elsewhere(tree)
-    below = sa.select(col(UnitClosure.descendant_id)).where(
-        col(UnitClosure.ancestor_id) == unit_id,
-        col(UnitClosure.depth) == 1,
-        valid_on(UnitClosure, tree.day),
+    below = sa.select(col(UnitEdge.unit_id)).where(
+        col(UnitEdge.parent_id) == unit_id, valid_on(UnitEdge, tree.day)
     )
     others = sa.select(elsewhere.c.id).where(
         elsewhere.c.place_id == unit_id, sa.not_(elsewhere.c.in_another)
@@ -163,13 +204,19 @@ def ensure_held(
 
 
 def _elsewhere(tree: UnitTree) -> sa.CTE:
+    """Of a walk down the tree: SQLite would look for them again at each of its steps."""
+    found: sa.CTE = _elsewhere_rows(tree).cte().prefix_with("MATERIALIZED")
+    return found
+
+
+def _elsewhere_rows(tree: UnitTree) -> Any:
     """The units that are not in the tree of the day, each with the one it counts in (`place_id`), and
     whether that is another unit of its kind (`in_another`) or its parent."""
     closed = col(Unit.closed_on) < tree.day
     if not tree.followed:
         parent = _parent(col(UnitEdge.valid_from).desc())
         never = sa.false().label("in_another")
-        return _once(sa.select(col(Unit.id), parent.label("place_id"), never).where(closed))
+        return sa.select(col(Unit.id), parent.label("place_id"), never).where(closed)
     heir = _only(UnitSuccession.to_unit_id).where(
         col(UnitSuccession.from_unit_id) == col(Unit.id),
         col(UnitSuccession.effective_on) > col(Unit.closed_on),
@@ -181,13 +228,7 @@ def _elsewhere(tree: UnitTree) -> sa.CTE:
     )
     went = _counted_in(heir, col(UnitEdge.valid_from).desc()).where(closed)
     came = _counted_in(origin, col(UnitEdge.valid_from).asc()).where(col(Unit.opened_on) > tree.day)
-    return _once(went.union_all(came))
-
-
-def _once(select: Any) -> sa.CTE:
-    """Of a walk down the tree: SQLite would look for it again at each of its steps."""
-    found: sa.CTE = select.cte().prefix_with("MATERIALIZED")
-    return found
+    return went.union_all(came)
 
 
 def _counted_in(other: AnySelect, order: sa.ColumnElement[Any]) -> AnySelect:
