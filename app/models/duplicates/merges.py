@@ -45,6 +45,12 @@ class Merge(Revised, table=True):
     __table_args__ = (
         sa.Index("ix_merge_kept_id", "kept_id"),
         sa.Index(
+            "ix_merge_undo_until",
+            "undo_until",
+            sqlite_where=sa.text("journal IS NOT NULL"),
+            postgresql_where=sa.text("journal IS NOT NULL"),
+        ),
+        sa.Index(
             "uq_merge_gone",
             "gone_id",
             unique=True,

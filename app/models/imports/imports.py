@@ -118,6 +118,12 @@ class Import(SQLModel, table=True):
     __table_args__ = (
         sa.Index("ix_import_unit_id_id", "unit_id", "id"),
         sa.Index("ix_import_account_id_id", "account_id", "id"),
+        sa.Index(
+            "ix_import_kept",
+            "updated_at",
+            sqlite_where=sa.text("forgotten_at IS NULL"),
+            postgresql_where=sa.text("forgotten_at IS NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)

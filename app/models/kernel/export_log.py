@@ -23,7 +23,10 @@ class ExportRecord(SQLModel, table=True):
     """Who took which list, in which format, how many rows. `finished_at` null = broken off."""
 
     __tablename__ = "export_record"
-    __table_args__ = (sa.Index("ix_export_record_account_id", "account_id"),)
+    __table_args__ = (
+        sa.Index("ix_export_record_account_id", "account_id"),
+        sa.Index("ix_export_record_at", "at"),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
     account_id: UUID = Field(sa_type=Uuid)

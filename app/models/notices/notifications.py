@@ -36,6 +36,7 @@ class Notification(SQLModel, table=True):
             name="uq_notification_account_id_kind_entity_id_occasion",
         ),
         sa.Index("ix_notification_account_id_id", "account_id", "id"),
+        sa.Index("ix_notification_created_at", "created_at"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)

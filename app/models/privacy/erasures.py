@@ -67,6 +67,12 @@ class Erasure(SQLModel, table=True):
         sa.UniqueConstraint("member_id", name="uq_erasure_member_id"),
         sa.Index("ix_erasure_province_id_id", "province_id", "id"),
         sa.Index("ix_erasure_anonymisation_id", "anonymisation_id"),
+        sa.Index(
+            "ix_erasure_unswept",
+            "erased_at",
+            sqlite_where=sa.text("swept_at IS NULL"),
+            postgresql_where=sa.text("swept_at IS NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)

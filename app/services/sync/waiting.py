@@ -137,15 +137,19 @@ def _waiting(session: Session, operation_id: UUID) -> PushedOperation | None:
     return None if row is None or row.waits_for is None else row
 
 
-_OF_WAITING = sa.select(
-    col(PushedOperation.id),
-    col(PushedOperation.account_id),
-    col(PushedOperation.waits_for),
-    col(PushedOperation.received_at),
-).order_by(col(PushedOperation.id))
+_OF_WAITING = (
+    sa.select(
+        col(PushedOperation.id),
+        col(PushedOperation.account_id),
+        col(PushedOperation.waits_for),
+        col(PushedOperation.received_at),
+    )
+    .where(col(PushedOperation.waits_for).is_not(None))
+    .order_by(col(PushedOperation.id))
+)
 _Before = aliased(PushedOperation)
-# Waits for an operation that has come: its release was broken off, or an officer has decided.
-_CAN_GO_ON = sa.exists().where(
+# Of one that waits for an operation that has come: its release was broken off, or an officer has decided.
+_CAME = sa.and_(
     col(_Before.account_id) == col(PushedOperation.account_id),
     col(_Before.op_id) == col(PushedOperation.waits_on),
     col(_Before.state) != OperationState.held,
@@ -159,9 +163,9 @@ def tend(database: Database) -> int:
         col(PushedOperation.waits_for) == WaitsFor.retry,
         col(PushedOperation.code) != verdicts.FAILED,
     )
-    ready = sa.or_(passes, _CAN_GO_ON)
+    waiting_now = _OF_WAITING.outerjoin(_Before, _CAME)
     with database.reading() as db:
-        rows = db.execute(_OF_WAITING.where(col(PushedOperation.waits_for).is_not(None), ready))
+        rows = db.execute(waiting_now.where(sa.or_(passes, col(_Before.id).is_not(None))))
         waiting = rows.all()
     return sum(_went_on(database, row, again(database, row.id)) for row in waiting)
 
@@ -170,7 +174,7 @@ def follow_up(database: Database) -> int:
     """End what has waited too long, and bring the rest to where its record is; returns how many
     operations wait no more."""
     with database.reading() as db:
-        waiting = db.execute(_OF_WAITING.where(col(PushedOperation.waits_for).is_not(None))).all()
+        waiting = db.execute(_OF_WAITING).all()
     now = utc_now()
     ended = 0
     for row in waiting:
