@@ -9,19 +9,18 @@ first page of a province again and again, and another changes a member's address
 process and of the server's; pages are of 8 kB, in memory or not.
 """
 
-import os
 import random
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from unittest.mock import patch
 from uuid import UUID
 
@@ -64,8 +63,8 @@ from app.services.kernel.access import Actor
 from app.services.members import lists, record
 from app.services.reorganisations import catching_up, deciding, drafts, reading
 from app.services.reorganisations.preview import preview
+from benchmarks.costs import Meter
 from benchmarks.databases import PostgreSQLServer, postgresql
-from benchmarks.load import process_tree
 from benchmarks.member_lists import settings_of
 from benchmarks.reorganisations import actor_of, migrated
 
@@ -73,7 +72,6 @@ WHOLE = Sample(provinces=3, communes=479, branches=2_890, members=500_000)
 FOUNDED = 148
 TARGET_SECONDS = 300
 FOLDER = Path(tempfile.gettempdir()) / "hoiso-bench-reform"
-Made = TypeVar("Made")
 console = Console(width=112)
 
 
@@ -156,69 +154,6 @@ def _ids(session: Session, level: UnitLevel) -> Sequence[int]:
 
 
 # -- what it costs
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    seconds: float
-    cpu: float
-    server_cpu: float
-    pages: int
-    log_bytes: int
-
-
-@dataclass(slots=True)
-class Meter:
-    """What acts cost: here, and in the server of the database."""
-
-    database: Database
-    costs: dict[str, Cost] = field(default_factory=dict)
-
-    def take(self, name: str, act: Callable[[], Made]) -> Made:
-        before, begun, cpu = self._server(), time.perf_counter(), time.process_time()
-        made = act()
-        seconds, spent = time.perf_counter() - begun, time.process_time() - cpu
-        time.sleep(1)  # the statistics of a session come a moment after its commit
-        after = self._server()
-        self.costs[name] = Cost(
-            seconds,
-            spent,
-            after[0] - before[0],
-            round(after[1] - before[1]),
-            round(after[2] - before[2]),
-        )
-        console.print(f"{name}: {seconds:.1f} s", style="dim")
-        return made
-
-    def _server(self) -> tuple[float, float, float]:
-        with self.database.reading() as db:
-            row = db.execute(_STATISTICS).one()
-            pid = db.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
-        return _cpu_seconds(pid), float(row.pages), float(row.written)
-
-
-_STATISTICS = sa.text(
-    "SELECT blks_hit + blks_read AS pages, pg_current_wal_lsn() - '0/0' AS written"
-    " FROM pg_stat_database WHERE datname = current_database()"
-)
-
-
-def _cpu_seconds(backend: int) -> float:
-    """Of all processes of the server of a backend, those that have ended among them."""
-    server = int(_numbers(backend)[0])
-    own, *running = (_numbers(pid) for pid in process_tree(server))
-    ticks = sum(own[_CPU]) + sum(sum(each[_CPU][:2]) for each in running)
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-# The CPU of a process in user and system mode, then that of those that it waited for.
-_CPU = slice(10, 14)
-
-
-def _numbers(pid: int) -> list[int]:
-    """What the kernel says of a process, from its parent on (proc(5): stat)."""
-    after_state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1:]
-    return [int(each) for each in after_state]
 
 
 @dataclass(slots=True)
@@ -352,7 +287,7 @@ def measure(database: Database) -> None:
     meter.take("decide to revert", reform.decide_to_revert)
     meter.take("revert", lambda: reform.perform(meter, "revert"))
     table = Table("act", "s", "CPU s", "CPU s of PostgreSQL", "pages", "MB of its log")
-    for name, cost in meter.costs.items():
+    for name, [cost] in meter.costs.items():
         mark = "" if cost.seconds < TARGET_SECONDS else " *"
         table.add_row(
             name,

@@ -3,8 +3,8 @@
     python -m benchmarks.reorganisations --members 3300
     python -m benchmarks.reorganisations --reform
 
-The small demo with so many members in its branches. The floor is what the tables cost by themselves:
-one UPDATE of the members and one of their spells in a transaction. A figure is the best of some
+The small demo with so many members in each of its communes. The floor is what the tables cost by themselves:
+one UPDATE of the members and one of their spells in a transaction. A figure is the median of some
 rounds of whole service calls with their commit, without HTTP.
 
 `--reform`: both reforms of the demo district (23,100 members, 24, 16 and 6 communes), each once: every
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -44,6 +45,7 @@ from app.services.kernel.access import Actor
 from app.services.kernel.actors import load_actor_of_job
 from app.services.reorganisations import deciding, drafts, reading
 from app.services.reorganisations.preview import preview
+from benchmarks.costs import Meter
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import settings_of
 
@@ -163,17 +165,14 @@ class Merger:
                 connection.execute(statement)
 
 
-def measure(merger: Merger, rounds: int) -> dict[str, float]:
-    """The best of each, in seconds."""
-    best: dict[str, float] = {}
+def measure(merger: Merger, rounds: int) -> Meter:
+    """Each of them so many times."""
+    meter = Meter(merger.database)
     for _ in range(rounds):
         merger.prepare()
         for act in (merger.preview, merger.apply, merger.revert, merger.floor):
-            begun = time.perf_counter()
-            act()
-            taken = time.perf_counter() - begun
-            best[act.__name__] = min(taken, best.get(act.__name__, taken))
-    return best
+            meter.take(act.__name__, act)
+    return meter
 
 
 def reform(database: Database) -> Iterator[tuple[str, float, float]]:
@@ -199,9 +198,11 @@ def print_reform(name: str, database: Database) -> None:
 
 
 def main(
-    members: Annotated[int, typer.Option(help="In both communes.")] = 3_300,
+    members: Annotated[
+        int, typer.Option(help="Of the commune that is merged, and of the other one.")
+    ] = 3_300,
     only: Annotated[str, typer.Option(help="sqlite or postgresql.")] = "",
-    rounds: Annotated[int, typer.Option(help="The best of so many counts.")] = 3,
+    rounds: Annotated[int, typer.Option(help="The median of so many counts.")] = 5,
     whole: Annotated[bool, typer.Option("--reform", help="The demo district's two.")] = False,
 ) -> None:
     """Fill each database, then merge and take back."""
@@ -215,13 +216,26 @@ def main(
             if whole:
                 print_reform(name, stack.enter_context(closing(empty(databases))))
                 continue
-            database = stack.enter_context(closing(fill(databases, members)))
-            best = measure(Merger(database), rounds)
-            table = Table("act", "s", "x floor", title=f"{name}: {members:,} members")
-            for act, seconds in best.items():
-                mark = "" if seconds < TARGET_SECONDS else " *"
-                table.add_row(act, f"{seconds:.3f}{mark}", f"{seconds / best['floor']:.1f}")
-            console.print(table)
+            database = stack.enter_context(closing(fill(databases, 2 * members)))
+            meter = measure(Merger(database), rounds)
+            print_costs(f"{name}: a commune of {members:,} members, median of {rounds}", meter)
+
+
+def print_costs(title: str, meter: Meter) -> None:
+    table = Table("act", "s", "x floor", "CPU s", "of PostgreSQL", "pages", title=title)
+    floor = median(cost.seconds for cost in meter.costs["floor"])
+    for act, costs in meter.costs.items():
+        seconds = median(cost.seconds for cost in costs)
+        mark = "" if seconds < TARGET_SECONDS else " *"
+        table.add_row(
+            act,
+            f"{seconds:.3f}{mark}",
+            f"{seconds / floor:.1f}",
+            f"{median(cost.cpu for cost in costs):.2f}",
+            f"{median(cost.server_cpu for cost in costs):.2f}",
+            f"{median(cost.pages for cost in costs):,.0f}",
+        )
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,18 @@ goes on with those that are left; the housekeeping does where no job is left to 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from app.db import Database
+from app.errors import Problem
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import provinces
 from app.services.units.carrying import hold_for_change
+from app.services.units.rows import locked_is_409
 
 # Branches. Their writers wait for a transaction of so many: less than a second.
 _AT_ONCE = 10
@@ -44,7 +46,8 @@ def run(
             row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)
             behind = row.behind or []
             now, rest = behind[:_AT_ONCE], behind[_AT_ONCE:]
-            hold_for_change(session, now)
+            with locked_is_409():
+                hold_for_change(session, now)
             provinces.catch_up(session, now)
             row.behind = rest or None
         done, left = done + len(now), bool(rest)
@@ -58,4 +61,5 @@ def run_all(database: Database) -> None:
     with database.reading() as db:
         ids = list(db.execute(behind).scalars())
     for reorganisation_id in ids:
-        run(database, reorganisation_id)
+        with suppress(Problem):  # somebody else has its units: the next run goes on
+            run(database, reorganisation_id)
