@@ -33,7 +33,7 @@ class TestFirst:
 
     def test_parents_come_first(self, head: Api) -> None:
         kinds = [item["kind"] for item in Phone(head).pull()]
-        assert kinds == sorted(kinds, key=list(manifest().sync).index)
+        assert kinds == sorted(kinds, key=list(manifest().on_phones).index)
 
     def test_pages_are_bounded_and_agree(self, head: Api) -> None:
         whole, paged = Phone(head), Phone(head)

@@ -7,7 +7,7 @@ from app.clock import local_today
 from app.db import Database
 from app.services.capabilities import CAPABILITIES
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import DAYS_ON_A_PHONE, Without
+from app.services.kernel.offers import DAYS_ON_A_PHONE, SyncData, Without
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.captures import send, tapped
 from tests.helpers.client import Api
@@ -111,6 +111,9 @@ def test_every_capability_says_what_phones_keep() -> None:
             assert len(capability.sync.because) > 10, capability.name
             continue
         for kind in capability.sync:
+            if isinstance(kind, SyncData):
+                assert kind.derived <= kind.schema.model_fields.keys(), kind.name
+                continue
             assert kind.entity in manifest().by_entity, kind.name
             assert {follows.entity for follows in kind.follows} <= manifest().by_entity.keys()
             assert kind.parents.keys() <= manifest().sync.keys(), kind.name

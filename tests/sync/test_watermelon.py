@@ -19,7 +19,7 @@ class Tables:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.cursor: str | None = None
-        self.rows: dict[str, dict[str, Json]] = {kind: {} for kind in manifest().sync}
+        self.rows: dict[str, dict[str, Json]] = {kind: {} for kind in manifest().on_phones}
 
     def ask(self, **query: Any) -> Json:
         query |= {"dialect": "watermelon"}
@@ -49,7 +49,7 @@ class Tables:
             self.rows[table].pop(each, None)
 
 
-def plain(row: Json, columns: Json) -> Json:
+def plain(key: str, row: Json, columns: Json) -> Json:
     """A row of the protocol as it has to stand in a table."""
 
     def flat(value: Any, name: str) -> Any:
@@ -57,7 +57,7 @@ def plain(row: Json, columns: Json) -> Json:
             return value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    return {"id": str(row["id"])} | {name: flat(row[name], name) for name in columns}
+    return {"id": key} | {name: flat(row[name], name) for name in columns}
 
 
 def columns_of(api: Api) -> dict[str, Json]:
@@ -75,7 +75,7 @@ def test_the_tables_hold_what_another_phone_holds(api: Api) -> None:
         assert page["timestamp"] > 0
         columns = columns_of(mine)
         expected = {
-            kind: {key: plain(row, columns[kind]) for key, row in rows.items()}
+            kind: {key: plain(key, row, columns[kind]) for key, row in rows.items()}
             for kind, rows in phone.slice.items()
         }
         assert {kind: rows for kind, rows in tables.rows.items() if rows} == expected

@@ -106,12 +106,12 @@ class SyncPlan(Output):
 
 
 class SyncItem(Output):
-    """One row. `row` is null where it is to be dropped, and so are `revision` and `unit_id`, the
+    """One row; data of the release is named by a text. `row` is null where it is to be dropped, and so are `revision` and `unit_id`, the
     closest unit it stands in."""
 
     op: SyncOp
     kind: str
-    id: UUID | int
+    id: UUID | int | str
     revision: int | None
     unit_id: int | None
     row: Annotated[dict[str, Any] | None, RowOfKind("kind")]

@@ -78,7 +78,7 @@ CAPABILITY = Capability(
     pointers=(Pointer(Appointment, follow), Pointer(Training, follow)),
     work=(lists.WORK,),
     figures=figure_rows.FIGURES,
-    sync=(lists.SYNC,),
+    sync=(lists.POST_NAMES, lists.SYNC),
     events=Without("its changes are in the change log"),
     operations=Without("appointments are decided while online"),
 )

@@ -28,7 +28,7 @@ from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, ensure, require_somewhere, visible
 from app.services.kernel.actors import reach_of
 from app.services.kernel.keyset import Order, Pages, each, pages
-from app.services.kernel.offers import DAYS_ON_A_PHONE, Follows, SyncKind, Work
+from app.services.kernel.offers import DAYS_ON_A_PHONE, Follows, SyncData, SyncKind, Work
 from app.services.kernel.reach import within
 from app.services.units.in_tree import InTree, rows_of_units
 from app.services.units.units import find_visible, valid_on
@@ -221,6 +221,12 @@ def _held_by(who: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return col(Appointment.member_id).in_(sa.select(col(Member.id)).where(who))
 
 
+POST_NAMES = SyncData(
+    name="post",
+    schema=PostRead,
+    key="post",
+    rows=lambda _: (each.model_dump(mode="json") for each in list_posts()),
+)
 SYNC = SyncKind(
     name="appointment",
     entity="appointment",

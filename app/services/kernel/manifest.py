@@ -30,7 +30,7 @@ from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
-from app.services.kernel.offers import EventSource, FigureRows, SyncKind, Without, Work
+from app.services.kernel.offers import EventSource, FigureRows, SyncData, SyncKind, Without, Work
 from app.services.kernel.operation_kinds import OperationKind
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
@@ -86,7 +86,7 @@ class Capability:
     # the manifest, or the capability says why not.
     work: tuple[Work, ...] | Without
     figures: tuple[FigureRows, ...] | Without
-    sync: tuple[SyncKind, ...] | Without
+    sync: tuple[SyncKind | SyncData, ...] | Without
     events: EventSource | Without
     # What it takes from phones that were offline (kernel/operation_kinds).
     operations: tuple[OperationKind, ...] | Without
@@ -219,12 +219,22 @@ class Manifest:
         return {name: rows for name, rows in offered if not isinstance(rows, Without)}
 
     @cached_property
+    def on_phones(self) -> Mapping[str, SyncKind | SyncData]:
+        """What phones keep, by name: data of the release, then rows, parents first."""
+        return {**self.sync_data, **self.sync}
+
+    @cached_property
     def sync(self) -> Mapping[str, SyncKind]:
-        """What phones keep, by name: parents first."""
+        return {each.name: each for each in self._offered if isinstance(each, SyncKind)}
+
+    @cached_property
+    def sync_data(self) -> Mapping[str, SyncData]:
+        return {each.name: each for each in self._offered if isinstance(each, SyncData)}
+
+    @cached_property
+    def _offered(self) -> Sequence[SyncKind | SyncData]:
         offered = (each.sync for each in self.capabilities)
-        return {
-            kind.name: kind for kinds in offered if not isinstance(kinds, Without) for kind in kinds
-        }
+        return [kind for kinds in offered if not isinstance(kinds, Without) for kind in kinds]
 
     @cached_property
     def retention(self) -> Sequence[Kept]:
@@ -310,7 +320,7 @@ def use(made: Manifest) -> None:
     OperationName.known = tuple(made.operations)
     WorkKind.known = tuple(work.kind for work in made.work)
     ImportKind.known = tuple(made.import_kinds)
-    SyncKindName.known = tuple(made.sync)
+    SyncKindName.known = tuple(made.on_phones)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 

@@ -172,6 +172,21 @@ class SyncKind:
     page: int = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncData:
+    """Data of a release that a phone keeps, as code lists: the same for everybody, and a few rows.
+
+    `rows` reads them as JSON, with the fields of `schema` but for `derived`; `key` is the field that
+    tells them apart.
+    """
+
+    name: str
+    schema: type[BaseModel]
+    key: str
+    rows: Callable[[Connection], Iterable[Mapping[str, Any]]]
+    derived: frozenset[str] = frozenset()
+
+
 class EventSource(Protocol):
     """What a change of one of its rows tells a feed; None when it is no news."""
 

@@ -299,7 +299,7 @@ def _of_kind(mark: RowOfKind) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
     """By the schema of the kind."""
 
     def read(value: Any, row: Row, how: ReadHow) -> Iterator[Shown]:
-        view = view_of(manifest().sync[row[mark.kind]].schema)
+        view = view_of(manifest().on_phones[row[mark.kind]].schema)
         return iter(()) if view is None else view.read(value, how)
 
     return read

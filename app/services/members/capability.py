@@ -16,6 +16,7 @@ from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
 from app.services.kernel.unit_ends import AtEnd
 from app.services.members import (
     batches,
+    code_lists,
     corrections,
     elsewhere,
     facts_of_days,
@@ -189,7 +190,7 @@ CAPABILITY = Capability(
     notices=(corrections.WAITING, elsewhere.USED_UP),
     work=(corrections.WORK,),
     figures=figure_rows.FIGURES,
-    sync=(record.SYNC,),
+    sync=(code_lists.SYNC, record.SYNC),
     events=Without("its changes are in the change log"),
     operations=operations.KINDS,
 )

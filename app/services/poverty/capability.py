@@ -13,7 +13,15 @@ from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import OfDay, Stays
 from app.services.members.following import OfMembers
-from app.services.poverty import account, campaigns, figure_rows, simulations, standing, statuses
+from app.services.poverty import (
+    account,
+    campaigns,
+    figure_rows,
+    simulations,
+    standards,
+    standing,
+    statuses,
+)
 from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
@@ -115,7 +123,7 @@ CAPABILITY = Capability(
     },
     work=(campaigns.WORK,),
     figures=figure_rows.FIGURES,
-    sync=Without("assessments are sent while online"),
+    sync=(standards.SYNC,),
     events=Without("its changes are in the change log"),
     operations=Without("decisions and assessments are written while online"),
 )

@@ -5,7 +5,7 @@ lines of one province, a table of points are data. A file that does not hold tog
 server from starting.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 import yaml
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.clock import local_today
@@ -33,6 +34,7 @@ from app.models.poverty.standards import (
     StandardRead,
 )
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.offers import SyncData
 from app.services.poverty.classification import Rules
 from app.services.units.units import find_filter, province_on, valid_on
 
@@ -196,6 +198,14 @@ def listed(catalogue: Catalogue, on: date | None, province: str | None) -> list[
         shown(catalogue, catalogue.of(standard, _nearest(standard, today), province))
         for standard in catalogue.standards
     ]
+
+
+def _national(db: Connection) -> Iterator[dict[str, Any]]:
+    """All of them, with the lines of the nation."""
+    return (each.model_dump(mode="json") for each in listed(of(db), None, None))
+
+
+SYNC = SyncData(name="poverty_standard", schema=StandardRead, key="id", rows=_national)
 
 
 def _nearest(standard: Standard, day: date) -> date:

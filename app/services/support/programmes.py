@@ -1,5 +1,6 @@
 """Programmes of support: data, and whom they are for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import col
 
 from app.clock import local_today
@@ -18,6 +20,7 @@ from app.models.support.support import ProgrammeEntry, ProgrammeFile, ProgrammeQ
 from app.services.households import households
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.keyset import Pages, in_memory
+from app.services.kernel.offers import SyncData
 from app.services.poverty.assessments import deprived_of
 
 _FILE = DATA / "support" / "programmes.yaml"
@@ -94,6 +97,25 @@ def list_programmes(db: Db, actor: Actor, query: ProgrammeQuery) -> Pages:
             home = situation(db, query.household)
     running = all_on(catalogue().programmes, on)
     return in_memory(((each.code,), _shown(each, home, origin=told)) for each in running)
+
+
+def _known(_: Connection) -> Iterator[dict[str, Any]]:
+    """Each as it runs today, else as it ran last."""
+    today = local_today()
+    by_start = sorted(catalogue().programmes, key=lambda programme: programme.valid_from)
+    known = {each.code: each for each in by_start}
+    known |= {each.code: each for each in all_on(by_start, today)}
+    return (_shown(each, None, origin=False) for each in known.values())
+
+
+SYNC = SyncData(
+    name="support_programme",
+    schema=ProgrammeRead,
+    key="code",
+    rows=_known,
+    # They are about a household.
+    derived=frozenset({"eligible", "lacking"}),
+)
 
 
 def _shown(programme: ProgrammeEntry, home: Situation | None, *, origin: bool) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from app.db import one_moment
 from app.models.sync.pull import Checksum, PlanQuery, SyncChecksums
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import SyncKind
-from app.services.sync import slices
+from app.services.kernel.offers import SyncData, SyncKind
+from app.services.sync import data, slices
 from app.services.sync.pull import ensure_readable
 from app.services.sync.scopes import Scope, hash_of
 from app.services.units.units import find_filter
@@ -35,11 +35,24 @@ def checksums(db: Connection, actor: Actor, query: PlanQuery) -> SyncChecksums:
     with one_moment(db):
         return SyncChecksums(
             items=[
-                each
-                for kind in slices.in_order(known, known if asked is None else asked)
-                for each in _of_kind(db, actor, kind, scope)
+                *(_of_data(db, each) for each in data.asked(asked)),
+                *(
+                    each
+                    for kind in slices.in_order(known, known if asked is None else asked)
+                    for each in _of_kind(db, actor, kind, scope)
+                ),
             ]
         )
+
+
+def _of_data(db: Connection, kept: SyncData) -> Checksum:
+    hashes = [hash_of(f"{key}:{revision}:") for key, revision, _ in data.revised(db, kept)]
+    return Checksum(
+        kind=kept.name,
+        unit_id=None,
+        rows=len(hashes),
+        checksum=f"{sum(hashes) % _MODULUS:016x}",
+    )
 
 
 def _of_kind(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> list[Checksum]:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.models.sync.pull import SyncOp
-from app.services.kernel.offers import SyncKind
+from app.services.kernel.offers import SyncData, SyncKind
 from app.services.sync.slices import Key, RowPlace
 
 
@@ -59,12 +59,18 @@ def kept(op: SyncOp, kind: SyncKind, place: RowPlace, row: Mapping[str, Any]) ->
     return Item(kind.name, _text(op, kind, place.key, said), row)
 
 
+def released(data: SyncData, key: str, revision: int, row: Mapping[str, Any]) -> Item:
+    """A row of data of the release, which the phone keeps."""
+    said = {"revision": revision, "unit_id": None, "row": row}
+    return Item(data.name, _text(SyncOp.upsert, data, key, said), row)
+
+
 def dropped(op: SyncOp, kind: SyncKind, key: Key) -> Item:
     """A row that the phone drops."""
     said = {"revision": None, "unit_id": None, "row": None}
     return Item(kind.name, _text(op, kind, key, said), None)
 
 
-def _text(op: SyncOp, kind: SyncKind, key: Key, said: Mapping[str, Any]) -> bytes:
+def _text(op: SyncOp, kind: SyncKind | SyncData, key: Key | str, said: Mapping[str, Any]) -> bytes:
     item = {"op": op, "kind": kind.name, "id": key, **said}
     return orjson.dumps(item, option=orjson.OPT_UTC_Z)

@@ -1,5 +1,8 @@
 """What a phone is about to load: units, kinds, rows and bytes."""
 
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -12,8 +15,8 @@ from app.models.kernel.units import Unit, UnitClosure
 from app.models.sync.pull import PlannedKind, PlannedUnit, PlanQuery, SyncPlan
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import SyncKind
-from app.services.sync import slices
+from app.services.kernel.offers import SyncData, SyncKind
+from app.services.sync import data, slices
 from app.services.sync.pull import ensure_readable
 from app.services.sync.scopes import Scope, hash_of, versions
 from app.services.sync.watermelon import columns_of
@@ -31,14 +34,21 @@ def plan(db: Connection, actor: Actor, query: PlanQuery) -> SyncPlan:
     kinds = list(slices.in_order(known, known if asked is None else asked))
     unit = None if query.unit is None else find_filter(db, actor, query.unit, pointer="/unit")
     scope = Scope.of(db, actor, unit)
-    planned = [_planned(db, actor, kind, scope) for kind in kinds]
+    lists = data.asked(asked)
+    planned = [_of_data(db, each) for each in lists]
+    planned += [_planned(db, actor, kind, scope) for kind in kinds]
     return SyncPlan(
-        schema_version=f"{hash_of(repr(sorted(versions(kinds).items()))):016x}",
+        schema_version=f"{hash_of(repr(sorted(versions([*lists, *kinds]).items()))):016x}",
         units=_units(db, scope),
         kinds=planned,
         rows=sum(each.rows for each in planned),
         bytes=sum(each.bytes for each in planned),
     )
+
+
+def _of_data(db: Connection, kept: SyncData) -> PlannedKind:
+    items = data.items(db, kept)
+    return _described(kept, len(items), sum(len(orjson.dumps(item.row)) for item in items))
 
 
 def _planned(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> PlannedKind:
@@ -49,13 +59,25 @@ def _planned(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> Plan
     rows = db.execute(count).scalar_one()
     sample = db.execute(kept.limit(_SAMPLE)).scalars().all()
     texts = [len(orjson.dumps(row)) for row in slices.read(db, kind, actor, sample).values()]
-    first = slices.first_day(kind, today)
+    bytes_ = rows * sum(texts) // len(texts) if texts else 0
+    since = slices.first_day(kind, today)
+    return _described(kind, rows, bytes_, parents=dict(kind.parents), since=since)
+
+
+def _described(
+    kind: SyncKind | SyncData,
+    rows: int,
+    bytes_: int,
+    *,
+    parents: Mapping[str, str] = MappingProxyType({}),
+    since: date | None = None,
+) -> PlannedKind:
     return PlannedKind(
         kind=kind.name,
         rows=rows,
-        bytes=rows * sum(texts) // len(texts) if texts else 0,
-        parents=dict(kind.parents),
-        since=first,
+        bytes=bytes_,
+        parents=dict(parents),
+        since=since,
         fields=sorted(kind.schema.model_fields.keys() - kind.derived),
         columns={**columns_of(kind.name)},
     )

@@ -4,7 +4,7 @@ First comes a walk through the rows in which the phone may differ: all of them a
 later those where rights or units have changed. Then come the changes of the log after it began.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -20,8 +20,8 @@ from app.security.sealing import Sealer
 from app.services.kernel.access import Actor, forbidden, require_somewhere
 from app.services.kernel.following import Following, newest
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import Circle, SyncKind
-from app.services.sync import cursors, deltas, slices
+from app.services.kernel.offers import Circle, SyncData, SyncKind
+from app.services.sync import cursors, data, deltas, slices
 from app.services.sync.cursors import Cursor, SnapshotWalk
 from app.services.sync.pages import Page, dropped, kept
 from app.services.sync.scopes import Scope, differing, versions
@@ -90,9 +90,12 @@ def _first(db: Connection, actor: Actor, query: SyncQuery) -> Cursor:
 def ensure_readable(db: Connection, actor: Actor, asked: Sequence[str] | None) -> None:
     """403 for each kind asked for whose right is held nowhere; of all, when none is held."""
     kinds = manifest().sync
-    for name in asked or ():
+    of_rows = [name for name in asked or () if name in kinds]
+    for name in of_rows:
         if not actor.reach(kinds[name].right):
             raise forbidden(db, actor, kinds[name].right, None)
+    if asked is not None and not of_rows:
+        return  # data of the release is for everybody
     if not any(actor.reach(kind.right) for kind in kinds.values()):
         require_somewhere(db, actor, next(iter(kinds.values())).right)
 
@@ -106,12 +109,14 @@ class _Pull:
     cursor: Cursor
     page: Page
     kinds: list[SyncKind] = field(init=False)
+    lists: list[SyncData] = field(init=False)
     scope: Scope = field(init=False)
 
     def __post_init__(self) -> None:
         cursor = self.cursor
         kinds = manifest().sync
         self.kinds = list(slices.in_order(kinds, kinds if cursor.asked is None else cursor.asked))
+        self.lists = data.asked(cursor.asked)
         # A unit that the actor has lost since, or that is gone, leaves nothing to keep.
         unit = None if cursor.unit is None else find(self.db, cursor.unit)
         is_gone = unit is None and cursor.unit is not None
@@ -138,7 +143,7 @@ class _Pull:
     def _walk(self) -> SnapshotWalk | None:
         """The walk that the cursor is on, or has to begin."""
         cursor, walk = self.cursor, self.cursor.walk
-        today, wanted = local_today(), versions(self.kinds)
+        today, wanted = local_today(), self._wanted()
         if walk is not None and (walk.scope, walk.day, walk.kinds) == (self.scope, today, wanted):
             return walk
         has = (cursor.whole, cursor.day, cursor.has)
@@ -149,15 +154,25 @@ class _Pull:
             self.cursor = replace(cursor, perhaps=cursor.perhaps | walk.scope)
         return SnapshotWalk(self.scope, today, wanted, again)
 
+    def _wanted(self) -> Mapping[str, str]:
+        """Prints of what each kind consists of, and of what data says."""
+        return versions(self.kinds) | data.prints(self.db, self.lists)
+
     def _walked(self, given: Cursor) -> bool:
         """Go on with the walk; whether it has come to its end."""
         walk = self.cursor.walk
         assert walk is not None  # noqa: S101  # asked where there is one
-        names = [kind.name for kind in self.kinds]
+        kinds: list[SyncKind | SyncData] = [*self.lists, *self.kinds]
+        names = [kind.name for kind in kinds]
         first = 0 if walk.kind is None else names.index(walk.kind)
-        for kind in self.kinds[first:]:
+        for kind in kinds[first:]:
             after = walk.after if kind.name == walk.kind else None
-            if not self._walked_kind(given, replace(walk, kind=kind.name, after=after), kind):
+            here = replace(walk, kind=kind.name, after=after)
+            if isinstance(kind, SyncData):
+                is_whole = self._walked_data(here, kind)
+            else:
+                is_whole = self._walked_kind(given, here, kind)
+            if not is_whole:
                 return False
         cursor = self.cursor
         self.cursor = replace(
@@ -168,6 +183,19 @@ class _Pull:
             perhaps=cursor.perhaps | cursor.whole | walk.scope,
             walk=None,
         )
+        return True
+
+    def _walked_data(self, walk: SnapshotWalk, kept: SyncData) -> bool:
+        """The rows of another edition than the phone has; `after` is how many of them it has."""
+        if self.cursor.has.get(kept.name) == walk.kinds[kept.name]:
+            return True
+        items = data.items(self.db, kept)
+        begun = walk.after if isinstance(walk.after, int) else 0
+        for done in range(begun, len(items)):
+            if not self.page.fits(len(items[done].text)):
+                self.cursor = replace(self.cursor, walk=replace(walk, after=done))
+                return False
+            self.page.add(items[done])
         return True
 
     def _walked_kind(self, given: Cursor, walk: SnapshotWalk, kind: SyncKind) -> bool:
@@ -237,7 +265,7 @@ class _Pull:
         moved = done.moved_units(self.db)
         self.cursor = replace(cursor, seq=done.seq)
         if moved:
-            walk = SnapshotWalk(self.scope, day, versions(self.kinds), tuple(moved))
+            walk = SnapshotWalk(self.scope, day, self._wanted(), tuple(moved))
             self.cursor = replace(self.cursor, walk=walk)
             return False
         if is_all and done is batch:

@@ -1,7 +1,7 @@
 """What a phone keeps rows of: units, each with the rights over it that decide what the phone gets."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Self
@@ -11,7 +11,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.services.kernel.access import Actor, Db, HeldGrant
 from app.services.kernel.actors import reach_of
 from app.services.kernel.manifest import manifest
-from app.services.kernel.offers import Circle, SyncKind
+from app.services.kernel.offers import Circle, SyncData, SyncKind
 from app.services.kernel.reach import Reach
 from app.services.kernel.tracking import PATH
 
@@ -152,7 +152,7 @@ def differing(kind: SyncKind, *, whole: Scope | None, perhaps: Scope, wanted: Sc
     )
 
 
-def fields_of(kind: SyncKind) -> str:
+def fields_of(kind: SyncKind | SyncData) -> str:
     """A print of what rows of a kind consist of: another one when a release changes that."""
     names = sorted(kind.schema.model_fields.keys() - kind.derived)
     return f"{sum(hash_of(name) for name in names) % 2**32:08x}"
@@ -163,5 +163,5 @@ def hash_of(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:8])
 
 
-def versions(kinds: Iterable[SyncKind]) -> Mapping[str, str]:
+def versions(kinds: Iterable[SyncKind | SyncData]) -> dict[str, str]:
     return {kind.name: fields_of(kind) for kind in kinds}

@@ -26,7 +26,7 @@ _TYPES: Mapping[str, ColumnType] = {
 @cache
 def columns_of(kind: str) -> Mapping[str, ColumnType]:
     """The columns of a table, from the schema of the kind; `id` is in every one."""
-    offered = manifest().sync[kind]
+    offered = manifest().on_phones[kind]
     fields = offered.schema.model_json_schema(mode="serialization")["properties"]
     names = sorted(fields.keys() - offered.derived - {_KEY})
     return {name: _type_of(name, fields[name]) for name in names}
