@@ -60,6 +60,7 @@ LATE = {
     "app.services.events.calendars": {"icalendar"},
     "app.api.http.pictures": {"segno"},
     "app.services.files.pictures": {"PIL", "pillow_heif"},
+    "app.services.files.stores": {"app"},  # buckets, which need an extra
 }
 
 
