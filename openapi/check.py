@@ -24,7 +24,7 @@ ACCEPTED = HERE / "accepted-breaking.txt"
 # A deprecated operation works for at least this long: half a year reaches the slowest phone.
 NOTICE = "--deprecation-days-stable=180"
 
-METHODS = {"get", "post", "put", "patch", "delete", "options"}
+METHODS = {"get", "head", "post", "put", "patch", "delete", "options"}
 QUIET = {
     "OASDIFF_NO_TELEMETRY": "1",
     "REDOCLY_SUPPRESS_NOTIFICATIONS": "true",

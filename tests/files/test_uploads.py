@@ -37,6 +37,7 @@ from tests.files.uploads import (
     in_parts,
     objects,
     overwritten,
+    picture,
     piece,
     whole,
 )
@@ -310,6 +311,25 @@ class TestPieces:
         assert head.request("HEAD", path).headers["upload-offset"] == "1500"
         assert piece(head, path, 1_500, PDF[1_500:]).status_code == 204
         assert head.get(f"{path}/content").content == PDF
+
+
+class TestHead:
+    """What a client learns before it fetches."""
+
+    def test_of_a_file_says_its_size_and_its_tag(self, head: Api) -> None:
+        path = f"/v1/files/{whole(head, PDF)['id']}/content"
+        told = head.request("HEAD", path)
+        answer = head.get(path, headers={"accept-encoding": "identity"})
+        assert (told.status_code, told.content) == (200, b"")
+        for name in ("content-length", "content-type", "content-disposition", "etag"):
+            assert told.headers[name] == answer.headers[name]
+        assert int(told.headers["content-length"]) == len(PDF) == len(answer.content)
+
+    def test_of_a_thumbnail_is_its_own(self, head: Api) -> None:
+        found = whole(head, picture(size=(900, 600)), "picture")
+        path = f"/v1/files/{found['id']}/content?size=thumbnail"
+        told, answer = head.request("HEAD", path), head.get(path)
+        assert int(told.headers["content-length"]) == len(answer.content) < found["size"]
 
 
 class TestServers:

@@ -96,7 +96,8 @@ class TestNoted:
     def test_who_was_shown_her_photo_or_made_a_link(
         self, api: Api, head: Api, her: Json, path: str, database: Database
     ) -> None:
-        """Not who was refused, and not she herself."""
+        """Not who was refused, or asked for the headers alone, and not she herself."""
+        assert api.as_("camkhe").request("HEAD", f"{path}/photo").status_code == 200
         api.as_("tienluong").get(f"{path}/photo")
         answer = api.as_("auditor").get(f"{path}/photo?size=thumbnail")
         api.as_("auditor").get(f"{path}/photo")

@@ -72,7 +72,9 @@ def delete_session_picture(session: Session, actor: ActorDep, picture_id: Pictur
     pictures.delete(session, actor, picture_id)
 
 
-@router.get("/session-pictures/{picture_id}/content", response_class=FileResponse, responses=FILE)
+@router.get(
+    "/session-pictures/{picture_id}/content", response_class=FileResponse, responses=FILE, head=True
+)
 def get_session_picture(
     db: Connection,
     actor: ActorDep,

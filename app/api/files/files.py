@@ -76,7 +76,10 @@ _PIECE: Final[dict[str, Any]] = {
     },
 }
 _REFUSALS: Final[Responses] = {status: problem_response() for status in (410, 412)}
-_CREATED_REFUSALS: Final[Responses] = {412: problem_response()}
+
+
+def _answers(status: int, headers: dict[str, Any]) -> Responses:
+    return {status: {"headers": headers}, 412: problem_response()}
 
 
 def _most_bytes(settings: Settings) -> int:
@@ -102,7 +105,7 @@ def describe_uploads(request: Request) -> Response:
     "",
     status_code=201,
     response_model=FileRead,
-    responses=_CREATED_REFUSALS,
+    responses=_answers(201, tus.LOCATED),
     openapi_extra=_CREATION,
 )
 def create_file(session: Session, actor: ActorDep, request: Request) -> Response:
@@ -134,7 +137,12 @@ def _stated(told: dict[str, str]) -> str | None:
     return stated
 
 
-@router.get("/{file_id}", response_model=FileRead, responses=_REFUSALS)
+@router.get(
+    "/{file_id}",
+    response_model=FileRead,
+    responses=_answers(200, tus.DESCRIBED) | _REFUSALS,
+    head=True,
+)
 def get_file(db: Connection, actor: ActorDep, request: Request, file_id: FilePath) -> Response:
     """A file that I have sent: how much of it has arrived, and what became of it. HEAD answers with
     `Upload-Offset`, from where the next piece goes on."""
@@ -148,7 +156,7 @@ def get_file(db: Connection, actor: ActorDep, request: Request, file_id: FilePat
     status_code=204,
     if_match=False,
     most_bytes=_most_bytes,
-    responses=_REFUSALS,
+    responses=_answers(204, tus.DESCRIBED) | _REFUSALS,
     openapi_extra=_PIECE,
 )
 async def append_to_file(
@@ -223,7 +231,7 @@ def delete_file(session: Session, actor: ActorDep, request: Request, file_id: Fi
     return Response(status_code=204, headers={"Tus-Resumable": tus.VERSION})
 
 
-@router.get("/{file_id}/content", response_class=FileResponse, responses=FILE)
+@router.get("/{file_id}/content", response_class=FileResponse, responses=FILE, head=True)
 def get_file_content(
     db: Connection,
     actor: ActorDep,

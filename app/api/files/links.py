@@ -14,7 +14,7 @@ public = Router(prefix="/v1/file-links", tags=["files"], public=True)
 LinkPath = Annotated[str, Path(min_length=20, max_length=100, description="The link's secret.")]
 
 
-@public.get("/{secret}", response_class=FileResponse, responses=FILE | MISSING)
+@public.get("/{secret}", response_class=FileResponse, responses=FILE | MISSING, head=True)
 def open_file_link(db: Connection, request: Request, secret: LinkPath) -> Response:
     """The file of a link. One that has ended, or whose file was deleted, is a 404."""
     answer = sent(request, links.opened(db, secret))

@@ -24,7 +24,7 @@ from app.services.kernel.manifest import manifest
 SUBSETS: Final = ("mobile", "integration")
 _JSON = "application/json"
 _REPEATED = {"idempotency_in_progress", "idempotency_rights_changed"}
-_METHODS = ("get", "post", "put", "patch", "delete", "options")
+_METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 _DESCRIPTION = """
 Hội Số, the open backend of a women's union.
 
@@ -57,6 +57,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         _add_headers(schema, routes)
         _describe_problems(schema, routes)
         _describe_operations(schema, routes)
+        _add_heads(schema, routes)
         app.openapi_schema = schema
     return app.openapi_schema
 
@@ -166,6 +167,22 @@ def _describe_operations(schema: dict[str, Any], routes: Iterable[Route]) -> Non
         if route.public or known.get("by_phone", False):
             operation["x-phone"] = True
         operation["x-offline"] = offline.get(route.operation_id, False)
+
+
+def _add_heads(schema: dict[str, Any], routes: Iterable[Route]) -> None:
+    """A HEAD is its GET without any body (RFC 9110, 9.3.2)."""
+    for route in routes:
+        if route.head:
+            get = _of(schema, route)
+            english, _, translated = get["summary"].partition(" · ")
+            schema["paths"][route.path_format]["head"] = get | {
+                "operationId": route.operation_ids[-1],
+                "summary": f"{english} (headers) · {translated} (không có nội dung)",
+                "responses": {
+                    status: {name: part for name, part in answer.items() if name != "content"}
+                    for status, answer in get["responses"].items()
+                },
+            }
 
 
 def _describe_problems(schema: dict[str, Any], routes: Iterable[Route]) -> None:

@@ -7,6 +7,7 @@ from starlette.responses import StreamingResponse
 
 from app.api.http.answers import attachment, json_bytes
 from app.api.http.conditional import matches
+from app.api.http.middleware import HEAD_ONLY
 from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
 from app.models.files.files import FileLinkCreate, FileShown
@@ -25,6 +26,16 @@ class FileResponse(StreamingResponse):
 FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
+        "headers": {
+            "ETag": {
+                "description": "Of these bytes, which never change behind the id of the file.",
+                "schema": {"type": "string"},
+            },
+            "Content-Length": {
+                "description": "Bytes of the file, where it is not compressed on its way.",
+                "schema": {"type": "integer"},
+            },
+        },
         "content": {
             media_type: {"schema": {"type": "string", "format": "binary"}}
             for media_type in (
@@ -52,8 +63,10 @@ def sent(request: Request, content: Content) -> Response:
     headers = {"ETag": content.tag}
     if matches(request, content.tag):
         return Response(status_code=304, headers=headers)
+    headers |= attachment(content.name) | {"Content-Length": str(content.size)}
+    if request.scope.get(HEAD_ONLY):
+        return Response(None, 200, headers, content.media_type)
     _show(content)
-    headers |= attachment(content.name)
     return FileResponse(content.chunks, 200, headers, content.media_type)
 
 

@@ -52,6 +52,8 @@ class Options(TypedDict, total=False):
     numbered: bool
     # Gives records to keep: an app that is too old gets 426 (api/http/app_versions).
     refuses_old_apps: bool
+    # What a GET says by its headers alone is of use: HEAD stands in the contract. Every GET answers it.
+    head: bool
     # Ignores query parameters: others add theirs (`fbclid`, `utm_source`) to its address.
     any_query: bool
     # Carries out operations of phones: it answers the conflicts of those it may be.
@@ -86,6 +88,7 @@ class Route(starlette.Route):
         short_read: bool = False,
         numbered: bool = False,
         refuses_old_apps: bool = False,
+        head: bool = False,
         any_query: bool = False,
         carries_out_operations: bool = False,
     ) -> None:
@@ -107,9 +110,15 @@ class Route(starlette.Route):
         self.if_match = method == "PATCH" if if_match is None else if_match
         self.most_bytes = most_bytes
         self.refuses_old_apps = refuses_old_apps
+        self.head = head
         self.carries_out_operations = carries_out_operations
         parameters = inspect.signature(endpoint).parameters.values()
         self.takes_no_query = not (any_query or any(map(takes_query, parameters)))
+
+    @property
+    def operation_ids(self) -> list[str]:
+        """What it is in the contract: itself, and its HEAD where that is of use."""
+        return [self.operation_id, *([f"{self.operation_id}_headers"] if self.head else [])]
 
     @property
     def writes(self) -> bool:

@@ -21,6 +21,20 @@ ANSWERED: Final = (
     *("tus-resumable", "tus-version", "tus-extension", "tus-max-size"),
     *("upload-offset", "upload-length", "upload-expires"),
 )
+
+
+def _header(description: str, kind: str = "string") -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}
+
+
+# Of an answer about a file, as the contract describes them.
+DESCRIBED: Final = {
+    "Tus-Resumable": _header("The version of the protocol."),
+    "Upload-Offset": _header("Bytes that have arrived: where the next piece begins.", "integer"),
+    "Upload-Length": _header("Bytes of the whole file.", "integer"),
+    "Upload-Expires": _header("Until when it waits, as an HTTP date; not where a record has it."),
+}
+LOCATED: Final = DESCRIBED | {"Location": _header("The address of the file.")}
 # Digits: no file is as large as this, and no number of the database either.
 _LONGEST: Final = 15
 

@@ -90,7 +90,7 @@ def get_member(
     return answer
 
 
-@router.get("/{member_id}/photo", response_class=FileResponse, responses=FILE)
+@router.get("/{member_id}/photo", response_class=FileResponse, responses=FILE, head=True)
 def get_member_photo(
     db: Connection,
     actor: ActorDep,

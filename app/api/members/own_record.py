@@ -38,7 +38,7 @@ def get_own_record(
     return entity(request, record.get_member(db, herself(actor), own_id(actor)), fields=fields)
 
 
-@router.get("/member/photo", response_class=FileResponse, responses=FILE)
+@router.get("/member/photo", response_class=FileResponse, responses=FILE, head=True)
 def get_own_photo(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[FileQuery, Query()]
 ) -> Response:

@@ -25,7 +25,7 @@ _PREFIX: Final = "files/"
 _ENDINGS: Final = {"image/jpeg": "jpg", "application/pdf": "pdf", "text/plain": "txt"}
 _CONTENT = sa.select(
     *(col(StoredFile.id), col(StoredFile.media_type), col(StoredFile.secret)),
-    *(col(StoredFile.object_id), col(StoredFile.thumbnail_id)),
+    *(col(StoredFile.object_id), col(StoredFile.thumbnail_id), col(StoredFile.size)),
     *(col(StoredFile.used_as), col(StoredFile.used_by)),
 )
 
@@ -40,6 +40,7 @@ class Content:
     used_by: UUID | None
     name: str
     media_type: str
+    size: int
     tag: str
     chunks: Iterator[bytes]
 
@@ -93,24 +94,26 @@ def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[boo
     if object_id is None:
         raise Problem("file_without_thumbnail")
     shelf = Shelf(store_of(settings_of(db)), row.secret)
+    first, rest = _begun(shelf.read(object_id))
     return Content(
         file_id=row.id,
         used_as=row.used_as,
         used_by=row.used_by,
         name=f"{row.id}.{_ENDINGS[row.media_type]}",
         media_type=row.media_type,
+        # A thumbnail is one chunk.
+        size=len(first) if small else row.size,
         tag=f'"{object_id.hex}"',
-        chunks=_begun(shelf.read(object_id)),
+        chunks=chain([first], rest),
     )
 
 
-def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """What is not there is a problem before the answer begins."""
     try:
-        first = next(chunks, b"")
+        return next(chunks, b""), chunks
     except LOST as error:
         raise Problem("file_lost") from error
-    return chain([first], chunks)
 
 
 # -- what has a file
