@@ -64,6 +64,12 @@ class Reorganisation(Revised, table=True):
     __table_args__ = (
         sa.Index("ix_reorganisation_unit_id", "unit_id"),
         sa.Index("ix_reorganisation_state_effective_on", "state", "effective_on"),
+        sa.Index(
+            "ix_reorganisation_behind",
+            "id",
+            sqlite_where=sa.text("behind IS NOT NULL"),
+            postgresql_where=sa.text("behind IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
