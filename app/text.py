@@ -9,8 +9,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-import phonenumbers
-
 SORT_KEY_LENGTH: Final = 400
 
 # Eth looks like Đ, old official texts use it, and it casefolds to another letter than đ.
@@ -234,6 +232,8 @@ def normalise_phone(text: str) -> str | None:
     Mobile numbers from before the renumbering of 2018 are converted, and a leading zero eaten by
     a spreadsheet is restored. None when it is not a valid phone number.
     """
+    import phonenumbers
+
     digits = _PHONE_PUNCTUATION.sub("", plain_width(clean(text)))
     if not _PHONE.fullmatch(digits):
         return None

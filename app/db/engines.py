@@ -4,13 +4,10 @@ one reads at a replica."""
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
-import psycopg
 import sqlalchemy as sa
-from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.exc import ProgrammingError
 
@@ -124,30 +121,6 @@ def _programming_error(context: ExceptionContext) -> BaseException | None:
     return ProgrammingError(context.statement, None, error, hide_parameters=True)
 
 
-class _Cursor(psycopg.Cursor[Any]):
-    """A cursor that describes the same columns once.
-
-    SQLAlchemy asks for the description of every result, and psycopg makes an object a column
-    each time: a third of the price of reading one row by its key.
-    """
-
-    _described: ClassVar[dict[tuple[Any, ...], list[Any]]] = {}
-
-    @property
-    def description(self) -> list[Any] | None:
-        result = self.pgresult
-        if result is None or not result.nfields:
-            return None
-        key = tuple((result.fname(n), result.ftype(n)) for n in range(result.nfields))
-        found = self._described.get(key)
-        if found is None:
-            columns = super().description or []
-            found = [(c.name, c.type_code, None, None, None, None, None) for c in columns]
-            if len(self._described) < 1_000:
-                self._described[key] = found
-        return found
-
-
 def _on_postgresql(settings: Settings, lock_seconds: int) -> tuple[Engine, Engine]:
     reader = _postgresql_engine(
         settings,
@@ -185,21 +158,6 @@ def without_time_limit(settings: Settings, isolation_level: str = "AUTOCOMMIT") 
     )
 
 
-class _Impatient(psycopg.Connection[Any]):
-    """A connection that gives up a server which has accepted a statement and says nothing more (it
-    is stopped, or its disk hangs): nothing else would end the wait."""
-
-    patience: float = REPLICA_SECONDS
-
-    def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:
-        try:
-            return super().wait(gen, interval, timeout or self.patience)
-        except psycopg.OperationalError:
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.pgconn.finish()
-            raise
-
-
 def patient(connection: Connection, seconds: float) -> None:
     """How long a statement may take on a connection to the replica."""
     raw: Any = connection.connection.driver_connection
@@ -210,6 +168,8 @@ def for_replica(settings: Settings) -> Engine | None:
     """The connections to the replica; None where none is set."""
     if not settings.replica_url:
         return None
+    from app.db.of_psycopg import Impatient
+
     engine = _postgresql_engine(
         settings.model_copy(update={"database_url": settings.replica_url}),
         isolation_level="AUTOCOMMIT",
@@ -219,7 +179,9 @@ def for_replica(settings: Settings) -> Engine | None:
 
     @sa.event.listens_for(engine, "do_connect")
     def _impatiently(_dialect: object, _record: object, args: Any, given: dict[str, Any]) -> Any:
-        return _Impatient.connect(*args, **given | {"connect_timeout": REPLICA_SECONDS})
+        connection = Impatient.connect(*args, **given | {"connect_timeout": REPLICA_SECONDS})
+        connection.patience = REPLICA_SECONDS
+        return connection
 
     return engine
 
@@ -229,6 +191,8 @@ def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own
 
     `parameters` of PostgreSQL are set last, and win; then come the options of the address itself.
     """
+    from app.db.of_psycopg import Cursor
+
     given = sa.make_url(settings.database_url).query.get("options", "")
     set_first = (
         "timezone=UTC",
@@ -242,7 +206,7 @@ def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own
         max_overflow=0,
         pool_timeout=30,
         connect_args={
-            "cursor_factory": _Cursor,
+            "cursor_factory": Cursor,
             "prepare_threshold": settings.prepare_threshold or None,
             "options": " ".join(
                 [*(f"-c {each}" for each in (*set_first, *parameters)), str(given)]

@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -15,6 +14,9 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Session, SQLModel
 
 from app.statements import padded
+
+if TYPE_CHECKING:
+    from psycopg import Cursor
 
 T = TypeVar("T")
 # A statement whose columns the type checker need not follow.
@@ -85,7 +87,7 @@ def insert_many(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
         statement = f"INSERT INTO {into} VALUES ({marks})"  # noqa: S608  # names of our own columns
         connection.exec_driver_sql(statement, list(values))
         return
-    cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]  # psycopg's
+    cursor: Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]  # psycopg's
     with cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for value in values:
             copy.write_row(value)

@@ -227,7 +227,7 @@ class Input(BaseModel):
 
     elsewhere: ClassVar[Mapping[str, HintCode]] = {}
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Output(BaseModel):

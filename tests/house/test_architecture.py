@@ -53,7 +53,8 @@ PUBLIC = {
 }
 # Heavy libraries that few requests need: they load with the first one, and `serve` starts faster.
 LATE = {
-    "app.text": {"rapidfuzz"},
+    "app.text": {"phonenumbers", "rapidfuzz"},
+    "app.db.engines": {"app.db.of_psycopg"},
     "app.workbooks.grids": {"python_calamine"},
     "app.workbooks.new_books": {"xlsxwriter"},
     "app.workbooks.template": {"xlsxwriter"},
@@ -173,7 +174,8 @@ class TestCode:
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             for node in ast.walk(function)
             if isinstance(node, ast.Import | ast.ImportFrom)
-            if not late & {name.partition(".")[0] for name, _ in imports_of(node)}
+            if not late
+            & {each for name, _ in imports_of(node) for each in (name, name.partition(".")[0])}
         ]
         assert inner == []
 

@@ -5,6 +5,7 @@ A route names its endpoint and its documented answers, and states how it differs
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypedDict, TypeVar, Unpack, get_args
@@ -14,6 +15,7 @@ from fastapi.datastructures import Default
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form, Query
 from fastapi.responses import JSONResponse
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from sqlmodel import Session
 from starlette import routing as starlette
 from starlette.routing import Match
@@ -26,6 +28,10 @@ from app.config import Settings
 from app.db import Database
 from app.models.base import Input
 from app.problem_texts import HintCode
+
+# FastAPI ignores it where it makes the validator of a parameter: those of models that are built when
+# they are first used are made later.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
 
 Responses = dict[int | str, dict[str, Any]]
 _E = TypeVar("_E", bound=Endpoint)

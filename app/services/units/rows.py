@@ -9,7 +9,6 @@ from time import monotonic, sleep
 from typing import Final
 
 import sqlalchemy as sa
-from psycopg.errors import LockNotAvailable
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
@@ -22,6 +21,7 @@ from app.services.kernel.access import Db
 _LONGEST_ASKING: Final = 2.0
 _ASKS_EVERY: Final = 0.05
 _RETRY_AFTER: Final = 5
+_LOCK_NOT_AVAILABLE: Final = "55P03"  # an error code of PostgreSQL
 _COLUMNS = [getattr(Unit, name) for name in Unit.model_fields]
 
 
@@ -57,7 +57,7 @@ def locked_is_409() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        if not isinstance(error.orig, LockNotAvailable):
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
             raise
         raise being_reorganised() from error
 
