@@ -133,6 +133,15 @@ system-test: install-test $(NODE_MODULES) ## what needs programs of the system; 
 	@$(PY) -m tests.system.packages
 	@env -u TEST_DATABASE_URL HOISO_TEST_DATABASE=postgresql $(PY) -m pytest tests/system $(PYTEST_ARGS)
 
+.PHONY: fleet
+fleet: install-test ## fifty phones, mostly offline, for 2,000 steps: nothing is lost, on both databases at once
+	@started=; failed=; \
+	for database in sqlite postgresql; do \
+	  HOISO_SOAK=20 HOISO_TEST_DATABASE=$$database $(PY) -m pytest -q --timeout=0 tests/sync/test_fleet.py & started="$$started $$!"; \
+	done; \
+	for each in $$started; do wait $$each || failed=1; done; \
+	if [ -n "$$failed" ]; then echo "The fleet has lost something." >&2; exit 1; fi
+
 .PHONY: soak
 soak: install-test $(VENV)/.bench ## every test on PostgreSQL; the long forms of random, racing and fuzz tests, and of memory: SOAK=20 SEED=7 make soak
 	@seed=$${SEED:-$$(date +%s)}; echo "seed $$seed"; failed=; \

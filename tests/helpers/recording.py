@@ -40,7 +40,8 @@ def note(route: Route, username: str | None, sent: Any, answer: Response) -> Non
         if FOLDER:
             _seen[f"{capability_of(route)} {route.operation_id}"]["conflicts"].add(code)
         else:
-            assert code in conflicts_of(route), f"{route.operation_id}: run `make recorded`"
+            known = conflicts_of(route)
+            assert code in known, f"{route.operation_id} {code}: run `make recorded`"
     elif FOLDER and answer.status_code == route.status_code:
         _note_success(route, username or "", sent, answer)
 
