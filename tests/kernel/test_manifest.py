@@ -208,6 +208,45 @@ class TestAServerDoesNotStart:
             " (app/models/kernel/access.py)"
         )
 
+    @pytest.mark.parametrize(
+        ("capability", "field", "part", "name"),
+        [
+            ("support", "work", "Work", "right"),
+            ("support", "operations", "OperationKind", "right"),
+            ("support", "figures", "FigureRows", "right"),
+            ("households", "sync", "SyncKind", "right"),
+            ("imports", "import_kinds", "KindOfList", "right"),
+        ],
+    )
+    def test_with_a_right_that_is_not_there_in_what_it_offers(
+        self, capability: str, field: str, part: str, name: str
+    ) -> None:
+        first, *others = getattr(of(capability), field)
+        assert type(first).__name__ == part
+        wrong = (replace(first, **{name: "support_red"}), *others)
+        told = self.refused(changed(capability, **{field: wrong}))
+        assert f"app/services/{capability}/capability.py: 'support_red' is no right" in told
+
+    def test_with_a_job_of_a_right_that_is_not_there(self) -> None:
+        jobs = of("poverty").jobs
+        wrong = {kind: replace(work, right=cast(Right, "x")) for kind, work in jobs.items()}
+        assert "'x' is no right" in self.refused(changed("poverty", jobs=wrong))
+
+    def test_with_what_two_of_them_call_the_same(self) -> None:
+        for field in ("work", "sync", "operations", "due", "notices", "import_kinds"):
+            named = [
+                each
+                for each in capabilities.CAPABILITIES
+                if isinstance(getattr(each, field), tuple)
+            ]
+            first = next(part for each in named for part in getattr(each, field))
+            told = self.refused(changed("audit", **{field: (first,)}))
+            assert f"{field}: " in told
+            assert "is declared more than once" in told
+        assert "labels: full_name is declared" in self.refused(
+            changed("audit", labels={"full_name": ("Tên", "Name")})
+        )
+
     def test_with_a_job_that_nobody_does(self) -> None:
         told = self.refused(changed("poverty", jobs={}))
         assert told == "app/models/poverty/work.py: nobody does the job poverty_simulation"
@@ -223,7 +262,7 @@ class TestAServerDoesNotStart:
 
 @pytest.mark.parametrize("capability", capabilities.CAPABILITIES, ids=lambda each: each.name)
 def test_offers_something_or_says_why_not(capability: Capability) -> None:
-    for name in ("work", "figures", "sync", "events"):
+    for name in ("work", "figures", "sync", "events", "operations"):
         offered = getattr(capability, name)
         because = isinstance(offered, Without) and offered.because
         assert callable(offered) or isinstance(offered, tuple) or because, name

@@ -24,11 +24,14 @@ from app.models.base import new_id
 from app.services.capabilities import CAPABILITIES, install
 from app.services.kernel import jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.manifest import Capability, Manifest, manifest
+from app.services.kernel.offers import Without
 from tests.conftest import ROOT, make_settings
 from tests.helpers.answers import pointed, refused
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api, writing
 from tests.helpers.databases import Clones
+from tests.helpers.operations import operation, push, verdicts
+from tests.helpers.phone import Phone
 from tests.helpers.real_ids import ids_in
 from tests.http.test_contract import fuzzed
 from tests.kernel.test_key_rotation import NEW, OLD, opened_with
@@ -117,7 +120,8 @@ def trial(clones: Clones, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_every_field_of_the_manifest_is_filled(trial: Trial) -> None:
-    empty = [name for name, value in vars(trial.capability).items() if not value]
+    fields = vars(trial.capability)
+    empty = [name for name, value in fields.items() if not value or isinstance(value, Without)]
     assert empty == []
 
 
@@ -146,6 +150,10 @@ class TestTheContract:
         assert "pledge_total" in schemas["JobKind"]["enum"]
         assert "pledge" in schemas["EntityName"]["enum"]
         assert "goods" in schemas["ImportKind"]["enum"]
+        assert "pledge" in schemas["WorkKind"]["enum"]
+        assert "pledge" in schemas["SyncKindName"]["enum"]
+        assert "pledge.add" in schemas["OperationName"]["enum"]
+        assert "pledge_waits" in schemas["NotificationKind"]["enum"]
 
     @pytest.mark.parametrize("operation", OPERATIONS)
     def test_is_kept(self, trial: Trial, operation: str) -> None:
@@ -260,6 +268,67 @@ class TestWhatItsBodiesName:
         for name, pledge_id in (("tienluong", old["id"]), ("phuongvi", str(uuid4()))):
             answer = trial.as_(name).post(path, json=body | {"renews_id": pledge_id})
             pointed(answer, "/renews_id", "pledge_unknown")
+
+
+class TestWhatItOffers:
+    """Readers of the manifest find it: they import nobody."""
+
+    def test_work_waits(self, trial: Trial) -> None:
+        pledge = trial.pledge(trial.member("Lò Thị Mười Một"), valid_from="2025-01-02")
+        officer = trial.as_("phuongvi")
+
+        def waits() -> bool:
+            items = done(officer.get("/v1/me/work?kind=pledge&limit=200"))["items"]
+            return pledge["id"] in [item["id"] for item in items]
+
+        assert waits()
+        done(officer.post(f"/v1/pledges/{pledge['id']}/end"))
+        assert not waits()
+
+    def test_figures_are_counted_and_explained(self, trial: Trial) -> None:
+        officer, query = trial.as_("phuongvi"), f"unit={trial.commune_id}"
+
+        def count() -> int:
+            path = f"/v1/figures?{query}&indicators=trial.open_pledges"
+            return int(done(officer.get(path))["items"][0]["value"])
+
+        before = count()
+        pledge = trial.pledge(trial.member("Lò Thị Mười Hai"))
+        assert count() == before + 1
+        rows = done(officer.get(f"/v1/figures/trial.open_pledges/explain?{query}&limit=200"))
+        assert pledge["id"] in [item["entity_id"] for item in rows["items"]]
+        assert len(rows["items"]) == before + 1
+
+    def test_phones_keep_its_rows(self, trial: Trial) -> None:
+        pledge = trial.pledge(trial.member("Lò Thị Mười Ba"))
+        phone = Phone(trial.as_("phuongvi"), kinds=["member", "pledge"])
+        phone.pull()
+        assert phone.rows["pledge"][pledge["id"]]["note"] == NOTE
+        done(trial.as_("phuongvi").post(f"/v1/pledges/{pledge['id']}/end"))
+        sequencer.settle(trial.database)
+        [item] = [each for each in phone.pull() if each["kind"] == "pledge"]
+        assert item["row"]["valid_to"] == local_today().isoformat()
+        head = Phone(trial.as_("phuongvi-1"))
+        head.pull()
+        assert not head.rows["pledge"]
+
+    def test_phones_send_what_was_noted_without_a_network(self, trial: Trial) -> None:
+        member = trial.member("Lò Thị Mười Bốn")
+        patch = {"goods": "Nải chuối", "giver": member["full_name"], "valid_from": "2026-01-02"}
+        pledge_id = str(uuid4())
+        noted = operation("pledge.add", pledge_id, patch | {"member_id": member["id"]})
+        assert verdicts(trial.as_("phuongvi"), noted, noted) == ["applied", "duplicate"]
+        assert trial.stored({"id": pledge_id})["goods"] == "Nải chuối"
+        other = operation("pledge.add", str(uuid4()), patch | {"member_id": str(uuid4())})
+        [answer] = push(trial.as_("phuongvi"), other)
+        [error] = answer["problem"]["errors"]
+        assert (answer["verdict"], error["pointer"]) == ("refused", "/patch/member_id")
+
+    def test_feeds_would_tell_of_it(self, trial: Trial) -> None:
+        news = trial.capability.events
+        assert callable(news)
+        made_now = {"operation": "created", "after": {"goods": "Xôi", "giver": "Lan"}}
+        assert (news(made_now), news({"operation": "updated"})) == ({"goods": "Xôi"}, None)
 
 
 class TestItsWork:

@@ -177,8 +177,9 @@ def by_right(actor: Actor, unit: Unit, days: Days) -> tuple[list[CheckDefinition
 
 
 def _on(day: date) -> Iterator[CheckDefinition]:
-    for name in manifest().figures:
-        yield from (each for each in definitions.file_of(name).checks if holds_on(each, day))
+    made = manifest()
+    for name in made.figures:
+        yield from (each for each in definitions.file_of(made, name).checks if holds_on(each, day))
 
 
 def _codes(told: CheckDefinition) -> set[str]:

@@ -144,13 +144,17 @@ def _all() -> list[Figure]:
 
 def _of(capability: str, rows: Sequence[FigureRows]) -> Iterator[Figure]:
     by_name = {each.name: each for each in rows}
-    for told in file_of(capability).figures:
+    for told in file_of(manifest(), capability).figures:
         formula = None if told.formula is None else _formula(told.formula)
         yield Figure(capability, told, by_name.get(told.rows or ""), formula)
 
 
-def file_of(capability: str) -> FigureFile:
-    return _file(FOLDER / f"{capability}.yaml")
+def file_of(made: Manifest, capability: str) -> FigureFile:
+    return _file(_path(made, capability))
+
+
+def _path(made: Manifest, capability: str) -> Path:
+    return made.figure_definitions.get(capability, FOLDER / f"{capability}.yaml")
 
 
 @cache
@@ -182,7 +186,7 @@ def files(made: Manifest) -> tuple[dict[str, FigureFile], list[str]]:
     unread: list[str] = []
     for name in made.figures:
         try:
-            found[name] = file_of(name)
+            found[name] = file_of(made, name)
         except (OSError, ValidationError, yaml.YAMLError) as error:
             unread.append(f"app/data/figures/{name}.yaml: {error}")
     return found, unread

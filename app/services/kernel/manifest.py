@@ -134,6 +134,8 @@ class Capability:
     listeners: tuple[SessionListener, ...] = ()
     # Files of texts, in app/data/problems.
     problems: tuple[str | Path, ...] = ()
+    # What its figures are; without it app/data/figures/<name>.yaml.
+    figure_definitions: Path | None = None
     # What it finds wrong in the declarations of all capabilities, each with its file.
     checks: tuple[Callable[["Manifest"], Iterable[str]], ...] = ()
 
@@ -222,6 +224,12 @@ class Manifest:
     def on_phones(self) -> Mapping[str, SyncKind | SyncData]:
         """What phones keep, by name: data of the release, then rows, parents first."""
         return {**self.sync_data, **self.sync}
+
+    @cached_property
+    def figure_definitions(self) -> Mapping[str, Path]:
+        """The files that are not in app/data/figures, by the name of their capability."""
+        files = ((each.name, each.figure_definitions) for each in self.capabilities)
+        return {name: file for name, file in files if file is not None}
 
     @cached_property
     def sync(self) -> Mapping[str, SyncKind]:

@@ -6,17 +6,19 @@ that leaves a name, or by a job that never runs.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import walk_packages
-from types import ModuleType
+from types import ModuleType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from sqlmodel import SQLModel
 
 from app.models.kernel.access import Right
 from app.models.kernel.jobs import Jobs
 from app.services.kernel.manifest import Capability, Manifest, Table
-from app.services.kernel.offers import Without
 from app.services.kernel.unit_ends import unit_columns
 
 
@@ -83,24 +85,26 @@ def _declared_twice(capabilities: Sequence[Capability]) -> Iterator[str]:
     """Of two declarations under one name the later one would silently replace the other."""
     named: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in capabilities:
-        named["capability", each.name].append(each.file)
+        named["the capability", each.name].append(each.file)
         for tracked in each.tracked.values():
-            named["entity", tracked.entity].append(each.file)
-        for model in each.tracked:
-            named["tracked table", str(model.__tablename__)].append(each.file)
-        for job in each.jobs:
-            named["job", job.value].append(each.file)
-        for kind in each.import_kinds:
-            named["kind of list", kind.name].append(each.file)
-        for notice in each.notices:
-            named["kind of notice", notice.name].append(each.file)
-        for operation in () if isinstance(each.operations, Without) else each.operations:
-            named["kind of operation", operation.name].append(each.file)
-        for tag in each.tags:
-            named["tag", tag].append(each.file)
+            named["the entity", tracked.entity].append(each.file)
+        for field in fields(each):
+            # Rows of figures are named within their capability.
+            for name in () if field.name == "figures" else _names(getattr(each, field.name)):
+                named[f"{field.name}:", name].append(each.file)
     for (what, name), files in named.items():
         if len(files) > 1:
-            yield f"{', '.join(files)}: the {what} {name} is declared more than once"
+            yield f"{', '.join(files)}: {what} {name} is declared more than once"
+
+
+def _names(declared: object) -> Iterator[str]:
+    """What the parts of a field are found by: its keys, or the name or kind of each part."""
+    if isinstance(declared, Mapping):
+        yield from (str(getattr(key, "__tablename__", key)) for key in declared)
+    elif isinstance(declared, tuple):
+        for part in declared:
+            if name := getattr(part, "name", None) or getattr(part, "kind", None):
+                yield str(name)
 
 
 def _tables(models: Sequence[ModuleType]) -> Iterator[Table]:
@@ -128,14 +132,31 @@ def _unit_ends(capability: Capability) -> Iterator[str]:
 
 
 def _rights(capability: Capability) -> Iterator[str]:
-    named: set[str] = set()
-    for tracked in capability.tracked.values():
-        named |= {tracked.read_right, *tracked.masks.values()}
-    for kind in capability.import_kinds:
-        named |= {kind.right, *kind.masks.values()}
-    for right in sorted(named):
-        if right not in set(Right):
-            yield f"{capability.file}: {right!r} is no right (app/models/kernel/access.py)"
+    for right in sorted({*_declared_rights(capability, Capability)} - {*Right}):
+        yield f"{capability.file}: {right!r} is no right (app/models/kernel/access.py)"
+
+
+_hints = cache(get_type_hints)
+
+
+def _declared_rights(declared: object, hint: Any) -> Iterator[str]:
+    """What stands where the declarations have a `Right`, at any depth."""
+    of_parts = get_args(hint)
+    if hint is Right:
+        yield str(declared)
+    elif get_origin(hint) in (Union, UnionType):
+        for option in of_parts if declared is not None else ():
+            yield from _declared_rights(declared, option)
+    elif isinstance(declared, Mapping) and of_parts:
+        for value in declared.values():
+            yield from _declared_rights(value, of_parts[1])
+    elif isinstance(declared, tuple | frozenset) and of_parts:
+        for part in declared:
+            yield from _declared_rights(part, of_parts[0])
+    elif isinstance(hint, type) and is_dataclass(hint) and isinstance(declared, hint):
+        hints = _hints(hint)
+        for field in fields(hint):
+            yield from _declared_rights(getattr(declared, field.name), hints[field.name])
 
 
 def _jobs(handlers: Mapping[str, object], models: Sequence[ModuleType]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from app.models.base import (
     Day,
     Input,
     ListQuery,
+    MemberId,
     Names,
     Output,
     Page,
@@ -85,6 +86,12 @@ class PledgeCreate(Input):
     giver: Annotated[str, *line(120)]
     note: Annotated[str, *line(200)] | None = None
     valid_from: Day
+
+
+class PledgeNote(PledgeCreate):
+    """A pledge of this member, sent as an operation of its own."""
+
+    member_id: MemberId
 
 
 class PledgeQuery(ListQuery):

@@ -9,7 +9,6 @@ from app.models.kernel.access import Right
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, emptied
 from app.services.kernel.manifest import Capability, JobWork, forgetting
 from app.services.kernel.named import Named
-from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
@@ -22,8 +21,10 @@ from tests.helpers.trial.models.trial.pledges import (
     PledgeLetter,
     PledgeThanks,
 )
-from tests.helpers.trial.services.trial import pledges
+from tests.helpers.trial.services.trial import offered, pledges
 from tests.helpers.trial.services.trial.goods import GOODS
+
+_DATA = Path(__file__).parents[2] / "data"
 
 
 def _count_commits(session: Session) -> None:
@@ -95,12 +96,13 @@ CAPABILITY = Capability(
     tags={"pledges": "What members pledge to the festivals of their branches."},
     audience={"pledges": frozenset({"mobile"})},
     listeners=(("after_commit", _count_commits),),
-    problems=(Path(__file__).parents[2] / "data" / "trial.yaml",),
+    problems=(_DATA / "trial.yaml",),
     notices=(pledges.WAITING,),
     checks=(pledges.wrong,),
-    work=Without("pledges are written down at once"),
-    figures=Without("its job counts pledges"),
-    sync=Without("pledges are sent while online"),
-    events=Without("its changes are in the change log"),
-    operations=Without("pledges are sent while online"),
+    work=(offered.WORK,),
+    figures=(offered.FIGURES,),
+    figure_definitions=_DATA / "figures.yaml",
+    sync=(offered.SYNC,),
+    events=offered.news,
+    operations=(offered.OPERATION,),
 )
