@@ -2,7 +2,7 @@
 entities, inserts, updates or deletes them. The owners are those of the manifests."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,18 @@ BY_ROW = {
     "move_many",
     "record_erased",
 }
+
+
+def _returning() -> Iterator[tuple[str, str]]:
+    """What each function of a service returns, by its path."""
+    for path in SERVICES:
+        module = f"app.services.{path.parent.name}.{path.stem}"
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.returns is not None:
+                yield f"{module}.{node.name}", ast.unparse(node.returns)
+
+
+RETURNED = {path: table for path, table in _returning() if table in OWNERS}
 
 
 def test_every_table_has_one_owner() -> None:
@@ -71,6 +83,9 @@ def test_rows_are_written_and_loaded_by_their_owner(path: Path) -> None:
         "def f(member: Member) -> None: member.status = x",
         "def f(member: Member | None) -> None: setattr(member, name, x)",
         "def f(member: Member) -> None: session.delete(member)",
+        "from app.services.members import record\ndef f(): m = record.restored(x); m.status = y",
+        "from app.services.members.record import restored as r\ndef f(): m = r(x); s.delete(m)",
+        "other = aliased(Member)\nselect(other)",
     ],
 )
 def test_strangers_would_be_found(code: str) -> None:
@@ -86,26 +101,50 @@ def test_columns_are_for_all(code: str) -> None:
 
 def touched(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Tables whose rows this code loads as entities or writes, and where."""
+    imported = dict(_imported(tree))
+    aliases = dict(_aliases(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield from _called(node)
+            yield from _called(node, aliases)
         elif isinstance(node, ast.FunctionDef):
-            yield from _changed_arguments(node)
+            yield from _changed_entities(node, imported)
 
 
-def _called(call: ast.Call) -> Iterator[tuple[str, int]]:
+def _imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What names of this file stand for: `app.services.members.record`, or a function in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (
+                (each.asname or each.name, f"{node.module}.{each.name}") for each in node.names
+            )
+
+
+def _aliases(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("aliased("):
+            table = ast.unparse(node.value).partition("(")[2].partition(",")[0].rstrip(")")
+            for target in node.targets:
+                if table in OWNERS:
+                    yield ast.unparse(target), table
+
+
+def _called(call: ast.Call, aliases: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     function = call.func
     if isinstance(function, ast.Name) and function.id in OWNERS:
         yield function.id, call.lineno
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name in BY_ROW:
         for argument in call.args:
-            if isinstance(argument, ast.Name) and argument.id in OWNERS:
-                yield argument.id, call.lineno
+            if isinstance(argument, ast.Name):
+                table = aliases.get(argument.id, argument.id)
+                if table in OWNERS:
+                    yield table, call.lineno
 
 
-def _changed_arguments(function: ast.FunctionDef) -> Iterator[tuple[str, int]]:
-    """Entities that a function was given, and changes or deletes."""
+def _changed_entities(
+    function: ast.FunctionDef, imported: Mapping[str, str]
+) -> Iterator[tuple[str, int]]:
+    """Entities that a function was given, or got from another, and changes or deletes."""
     entities = {
         argument.arg: name.id
         for argument in (*function.args.args, *function.args.kwonlyargs)
@@ -114,9 +153,21 @@ def _changed_arguments(function: ast.FunctionDef) -> Iterator[tuple[str, int]]:
         if isinstance(name, ast.Name) and name.id in OWNERS
     }
     for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            table = _returned(node.value, imported)
+            if table is not None:
+                entities |= {ast.unparse(target): table for target in node.targets}
+    for node in ast.walk(function):
         for changed in _changed(node):
             if isinstance(changed, ast.Name) and changed.id in entities:
                 yield entities[changed.id], changed.lineno
+
+
+def _returned(call: ast.Call, imported: Mapping[str, str]) -> str | None:
+    """The table of which a function of another file returns an entity."""
+    name, _, function = ast.unparse(call.func).partition(".")
+    path = imported.get(name, "") + (f".{function}" if function else "")
+    return RETURNED.get(path)
 
 
 def _changed(node: ast.AST) -> Iterator[ast.expr]:
@@ -132,7 +183,7 @@ def _changed(node: ast.AST) -> Iterator[ast.expr]:
             yield node.args[0]
 
 
-# -- what is written past the unit of work, the change log is told
+# -- what is written past the unit of work is recorded in the change log
 
 LEFT_OUT = {
     table.__name__: tracked.left_out

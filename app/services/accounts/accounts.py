@@ -38,7 +38,7 @@ from app.services.cadres import appointments
 from app.services.identity import accounts as rows
 from app.services.identity import grants, sessions
 from app.services.identity.accounts import Credential
-from app.services.identity.lockout import Name
+from app.services.identity.lockout import TriedName
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Expected, ensure, ensure_revision, require_somewhere
 from app.services.kernel.actors import past_of
@@ -262,7 +262,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     grants.forget_tokens(session, signin, account.id)
     grants.end_handed_on(session, account.id)
     sessions.revoke_all(session, signin, account.id, RevokedReason.by_officer)
-    signin.lockout.unlock(Name(account.kind, account.username))
+    signin.lockout.unlock(TriedName(account.kind, account.username))
     return _invited(session, actor, account, credential)
 
 
@@ -325,8 +325,8 @@ def _grant(
         valid_from,
         valid_to=body.valid_to,
         granted_by=actor.account_id,
+        rights=body.rights,
     )
-    given.rights = body.rights
     grants.give(session, given)
 
 

@@ -176,8 +176,7 @@ def _open_account(
     session: Session, username: str, unit_id: int, since: date, password_hash: str
 ) -> None:
     name = full_name(seeded(DEFAULT_SEED, username), Gender.female, "01", 1982)
-    account = accounts.new(AccountKind.person, username, name, unit_id)
-    account.password_hash = password_hash
+    account = accounts.new(AccountKind.person, username, name, unit_id, password_hash=password_hash)
     accounts.let_in(account)
     accounts.enter(session, account)
     session.add(grants.new(account.id, unit_id, Role.commune_officer, since))

@@ -39,13 +39,21 @@ def named(session: Session, username: str) -> Account | None:
     return session.exec(select(Account).where(col(Account.username) == username)).one_or_none()
 
 
-def new(kind: AccountKind, username: str, display_name: str, unit_id: int) -> Account:
+def new(
+    kind: AccountKind,
+    username: str,
+    display_name: str,
+    unit_id: int,
+    *,
+    password_hash: str | None = None,
+) -> Account:
     now = utc_now()
     return Account(
         kind=kind,
         username=username,
         display_name=display_name,
         unit_id=unit_id,
+        password_hash=password_hash,
         status=AccountStatus.invited,
         created_at=now,
         updated_at=now,

@@ -84,6 +84,7 @@ def new(
     valid_to: date | None = None,
     granted_by: UUID | None = None,
     appointment_id: UUID | None = None,
+    rights: list[Right] | None = None,
 ) -> Grant:
     now = utc_now()
     return Grant(
@@ -94,6 +95,7 @@ def new(
         valid_to=valid_to,
         granted_by=granted_by,
         appointment_id=appointment_id,
+        rights=rights,
         created_at=now,
         updated_at=now,
     )

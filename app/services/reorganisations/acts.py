@@ -26,7 +26,7 @@ from app.services.kernel.access import Actor, Expected, ensure_revision
 from app.services.reorganisations import applying, notices, reading
 from app.services.reorganisations.planning import Plan
 from app.services.reorganisations.world import named_units, placed_in
-from app.services.units.rows import unit_of
+from app.services.units.rows import enter_contacts, unit_of
 from app.services.units.tree import DAY, lock_tree
 from app.services.units.units import access_unit, find_target
 
@@ -59,8 +59,7 @@ def update(
         raise invalid("both_needed", "/effective_on", expected="name_or_code")
     since = effective_on or local_today()
     _ensure_not_after(since, local_today(), "/effective_on")
-    for name, value in changed.items():
-        setattr(unit, name, value)
+    enter_contacts(unit, changed)
     if effective_on is None:
         dated = {name: value for name, value in dated.items() if value != getattr(unit, name)}
     operations = [_DATED[name](unit_id, value) for name, value in dated.items()]

@@ -3,10 +3,10 @@
 Nothing is checked here: who may name a unit is asked in `units`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic, sleep
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
@@ -104,3 +104,9 @@ def hold_alone(session: Session, unit_id: int) -> Unit:
     """A unit that others name while this is written, but nobody holds alone."""
     with locked_is_409():
         return session.get_one(Unit, unit_id, with_for_update={"key_share": True})
+
+
+def enter_contacts(unit: Unit, values: Mapping[str, Any]) -> None:
+    """How the unit is reached is not dated: the new values hold at once."""
+    for name, value in values.items():
+        setattr(unit, name, value)
