@@ -1,6 +1,6 @@
-"""The lists in the integrators' guide that are made from the code and its data.
+"""The lists in the guides that are made from the code and its data.
 
-`python -m docs.guide_lists` writes them between their markers; a test holds the guide to them.
+`python -m docs.guide_lists` writes them between their markers; a test holds the guides to them.
 """
 
 import re
@@ -12,15 +12,21 @@ from app import errors, problem_texts
 from app.models.kernel.access import ROLE_RIGHTS, Right, Role
 from app.services.capabilities import install
 from app.services.kernel.manifest import manifest
+from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import Tracked
 
 GUIDES: Final = Path(__file__).parent / "guides"
-GUIDE: Final = GUIDES / "integrator.md"
+INTEGRATOR: Final = GUIDES / "integrator.md"
+OPERATOR: Final = GUIDES / "operator.md"
 _PLACEHOLDER: Final = re.compile(r"(?<!\{)\{([a-z_]+)(?::\w+)?\}(?!\})")
 
 
-def lists() -> dict[str, str]:
-    """The generated parts of the guide, by the names of their markers."""
+def lists() -> dict[Path, dict[str, str]]:
+    """The generated parts of each guide, by the names of their markers."""
+    return {INTEGRATOR: _of_integrators(), OPERATOR: {"retention of the manifests": _retention()}}
+
+
+def _of_integrators() -> dict[str, str]:
     texts = problem_texts.together(sorted(errors.FOLDER.glob("*.yaml")))
     problems = sorted(texts.problems.items(), key=lambda item: (item[1].status, item[0]))
     fields = sorted(texts.fields.items())
@@ -42,6 +48,20 @@ def lists() -> dict[str, str]:
             ),
         ),
     }
+
+
+def _retention() -> str:
+    return _table(
+        ("kind", "what", "kept", "why"),
+        ((f"`{each.code}`", each.en, _kept(each), each.reason_en) for each in manifest().retention),
+    )
+
+
+def _kept(kind: Kept) -> str:
+    if kind.days is None:
+        return "for good"
+    days = "1 day" if kind.days == 1 else f"{kind.days} days"
+    return f"{days} (`{kind.setting}`)" if kind.setting else days
 
 
 def _roles() -> str:
@@ -82,14 +102,15 @@ def _names(names: Iterable[str]) -> str:
     return " ".join(f"`{name}`" for name in sorted(names))
 
 
-def written(guide: str) -> str:
+def written(path: Path) -> str:
     """The guide with its lists as they are now."""
-    for name, table in lists().items():
+    guide = path.read_text("utf-8")
+    for name, table in lists()[path].items():
         begin, end = (f"<!-- {name}: {at} -->" for at in ("begin", "end"))
         before, found, rest = guide.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise ValueError(f"the guide has no place for {name}")
+            raise ValueError(f"{path.name} has no place for {name}")
         guide = f"{before}{begin}\n{table}\n{end}{after}"
     return guide
 
@@ -107,4 +128,5 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 if __name__ == "__main__":
     install()
-    GUIDE.write_text(written(GUIDE.read_text("utf-8")), "utf-8")
+    for path in lists():
+        path.write_text(written(path), "utf-8")
