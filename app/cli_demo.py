@@ -18,7 +18,7 @@ from app.services.capabilities import install
 from app.services.demo import demo, filling, introductions, past, reforms
 from app.services.demo.plan import SAMPLES, Scale
 from app.services.identity.signin import Signin
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 
 console = Console()
 ROOT = Path(__file__).parent.parent
@@ -108,7 +108,7 @@ def _ensure_room(settings: Settings, scale: Scale) -> None:
 
 
 def _fill(settings: Settings, wish: Wish, scale: Scale, password: str) -> demo.Demo:
-    signin = Signin(settings, Limits(settings.rate_limit_storage))
+    signin = Signin(settings, RateLimits(settings.rate_limit_storage))
     asked = filling.Load(scale, signin.hasher.hash(password), wish.provinces)
     with _progress() as progress:
         task = progress.add_task("members", total=None)
@@ -161,7 +161,7 @@ def _load(
     meetings: bool,
     reformed: bool,
 ) -> demo.Demo:
-    signin = Signin(settings, Limits(settings.rate_limit_storage))
+    signin = Signin(settings, RateLimits(settings.rate_limit_storage))
     with _progress() as progress:
         task = progress.add_task("members", total=None)
 

@@ -182,7 +182,7 @@ def any_given(full_name: str) -> str:
 def sort_key(full_name: str, given_name: str | None = None) -> str:
     """ASCII key, at most 400 bytes, whose byte order is the Vietnamese order of people.
 
-    Given name (the last word, unless it is told), then surname (the first word), then middle names.
+    Given name (the last word, unless it is given), then surname (the first word), then middle names.
     Each field compares by its letters, then by the tones of its syllables (CLDR `vi`); case does
     not count. Unlike CLDR the key holds the tone of a syllable, not of a letter, so hoà and hòa are
     equal. Names of the same words in another order have another key.

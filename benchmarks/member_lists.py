@@ -37,7 +37,7 @@ from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, MemberIdentifier, NameEntry, NameWord
 from app.services.capabilities import install
-from app.services.demo.plan import DemoPlan, PlannedUnit
+from app.services.demo.plan import DemoPlan, DemoUnit
 from app.services.kernel import actors as access_actors
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
@@ -81,14 +81,14 @@ Rows = Iterable[Sequence[Any]]
 # -- the people
 
 
-def planned_units(people: int) -> list[PlannedUnit]:
+def planned_units(people: int) -> list[DemoUnit]:
     """A country of 34 provinces, the largest with a good ten times as many as the smallest."""
     rng = random.Random(7)
     weights = [rng.lognormvariate(0, 0.6) for _ in range(PROVINCES)]
-    units: list[PlannedUnit] = []
+    units: list[DemoUnit] = []
 
-    def unit(level: UnitLevel, name: str, parent: PlannedUnit | None, members: int) -> PlannedUnit:
-        made = PlannedUnit(
+    def unit(level: UnitLevel, name: str, parent: DemoUnit | None, members: int) -> DemoUnit:
+        made = DemoUnit(
             id=len(units) + 1,
             level=level,
             slug=f"u{len(units) + 1}",
@@ -115,7 +115,7 @@ def planned_units(people: int) -> list[PlannedUnit]:
     return units
 
 
-def members_of(units: Sequence[PlannedUnit]) -> Iterator[dict[str, Any]]:
+def members_of(units: Sequence[DemoUnit]) -> Iterator[dict[str, Any]]:
     plan, now, rng = DemoPlan(7, tuple(units)), utc_now(), random.Random(8)
     branches = [unit for unit in units if unit.level is UnitLevel.branch]
     rng.shuffle(branches)  # nobody enters a country branch by branch
@@ -156,7 +156,7 @@ def settings_of(url: str) -> Settings:
     )
 
 
-def fill(database: Database, people: int) -> list[PlannedUnit]:
+def fill(database: Database, people: int) -> list[DemoUnit]:
     config = Config(PROJECT / "alembic.ini")
     config.set_main_option("script_location", str(PROJECT / "alembic"))
     config.attributes["url"] = database.settings.database_url
@@ -189,7 +189,7 @@ def fill(database: Database, people: int) -> list[PlannedUnit]:
     return units
 
 
-def unit_row(unit: PlannedUnit) -> dict[str, Any]:
+def unit_row(unit: DemoUnit) -> dict[str, Any]:
     now = utc_now()
     return {
         "id": unit.id,
@@ -231,7 +231,7 @@ def write(connection: Connection, model: type[SQLModel], rows: Sequence[dict[str
 # -- measuring
 
 
-def actors(database: Database, units: Sequence[PlannedUnit]) -> dict[str, list[Actor]]:
+def actors(database: Database, units: Sequence[DemoUnit]) -> dict[str, list[Actor]]:
     """Officers to ask as: some branches and communes by chance, the largest provinces, the top."""
     rng = random.Random(9)
     provinces: dict[int, int] = defaultdict(int)
@@ -302,7 +302,7 @@ def middle(db: Connection, actor: Actor) -> tuple[int, str, UUID]:
     return (0, row.sort_key, row.id)
 
 
-def measure(database: Database, units: Sequence[PlannedUnit], rounds: int) -> dict[str, Any]:
+def measure(database: Database, units: Sequence[DemoUnit], rounds: int) -> dict[str, Any]:
     """Milliseconds by scope and request."""
     taken: dict[str, dict[str, list[float]]] = {}
     with database.reading() as db:

@@ -9,6 +9,7 @@ after gzip at the server's level. `elsewhere`: so many changes of others lie bet
 """
 
 import gzip
+import math
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -135,12 +136,13 @@ def report(name: str, database: Database, members: int, rounds: int) -> None:
     phone = Phone(database, actor)
     table = Table("pull", "ms CPU", "rows", "bytes", title=f"{name}: {len(ids)} members")
 
-    def line(what: str, cursor: str | None, target: float) -> None:
+    def line(what: str, cursor: str | None, target: float, most_bytes: float = math.inf) -> None:
         spent = phone.best(cursor, rounds)
         late = "" if spent < target else " *"
-        table.add_row(what, f"{spent:.1f}{late}", f"{phone.rows:,}", f"{phone.bytes:,}")
+        large = "" if phone.bytes < most_bytes else " *"
+        table.add_row(what, f"{spent:.1f}{late}", f"{phone.rows:,}", f"{phone.bytes:,}{large}")
 
-    line("first sync", None, TARGETS["first sync"])
+    line("first sync", None, TARGETS["first sync"], FIRST_BYTES)
     cursor = phone.pull(None)
     line("nothing new", cursor, TARGETS["a day behind"])
     change(database, ids[:20], "Khu 1")

@@ -24,8 +24,8 @@ from rich.table import Table
 
 from app.services.capabilities import install
 from app.workbooks import guards, proposals, reading, rows, template, writing
-from app.workbooks.said import Verdict
-from app.workbooks.tables import FileKind, Limits
+from app.workbooks.said import RowVerdict
+from app.workbooks.tables import BookFormat, Limits
 from benchmarks import wild
 
 HEAD = (
@@ -114,7 +114,7 @@ def time_steps(count: int) -> None:
         with step(f"every cell to a value ({len(mapping)} columns)"):
             found = list(rows.take(table, mapping, "members"))
         verdicts = {
-            row.number: Verdict("error" if row.problems else "created", None, row.problems)
+            row.number: RowVerdict("error" if row.problems else "created", None, row.problems)
             for row in found
         }
         with step("their workbook back"):
@@ -122,7 +122,7 @@ def time_steps(count: int) -> None:
                 source, table, "members", verdicts, folder / "back.xlsx", applied=True
             )
         with step("a new workbook (of a csv)"):
-            table.kind = FileKind.csv
+            table.kind = BookFormat.csv
             writing.write_back(
                 source, table, "members", verdicts, folder / "new.xlsx", applied=True
             )

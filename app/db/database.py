@@ -15,7 +15,7 @@ from sqlmodel import Session
 from app.config import Settings
 from app.db import engines
 from app.db.reads import Reads
-from app.db.replica import LeftOut, Replica, Way
+from app.db.replica import Replica, ReplicaSilent, Way
 from app.db.storage import Storage
 from app.jobs import Sender
 from app.statements import few_texts
@@ -88,7 +88,7 @@ class Database:
 
     def _read(self, way: Way, job: Callable[[Connection], T]) -> T:
         if self.replica is not None:
-            with suppress(LeftOut):
+            with suppress(ReplicaSilent):
                 return self.replica.read(way, job)
         return way(self._primary, job)
 

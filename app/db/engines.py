@@ -191,7 +191,7 @@ def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own
 
     `parameters` of PostgreSQL are set last, and win; then come the options of the address itself.
     """
-    from app.db.of_psycopg import Cursor
+    from app.db.of_psycopg import DescribedCursor
 
     given = sa.make_url(settings.database_url).query.get("options", "")
     set_first = (
@@ -206,7 +206,7 @@ def _postgresql_engine(settings: Settings, parameters: Sequence[str] = (), **own
         max_overflow=0,
         pool_timeout=30,
         connect_args={
-            "cursor_factory": Cursor,
+            "cursor_factory": DescribedCursor,
             "prepare_threshold": settings.prepare_threshold or None,
             "options": " ".join(
                 [*(f"-c {each}" for each in (*set_first, *parameters)), str(given)]

@@ -7,7 +7,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
 
-class Cursor(psycopg.Cursor[Any]):
+class DescribedCursor(psycopg.Cursor[Any]):
     """A cursor that describes the same columns once.
 
     SQLAlchemy asks for the description of every result, and psycopg makes an object a column

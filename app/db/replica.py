@@ -38,7 +38,7 @@ class ReplicaState(StrEnum):
     other_history = "other_history"
 
 
-class LeftOut(Exception):
+class ReplicaSilent(Exception):
     """The replica has not answered: the primary is to be asked."""
 
 
@@ -64,9 +64,9 @@ class Replica:
         self._longest_seconds = settings.statement_timeout_ms / 1_000 + REPLICA_SECONDS
 
     def read(self, way: Way, job: Callable[[Connection], T]) -> T:
-        """The answer of the replica; `LeftOut` when the primary is to be asked instead."""
+        """The answer of the replica; `ReplicaSilent` when the primary is to be asked instead."""
         if self.state is not ReplicaState.in_use:
-            raise LeftOut
+            raise ReplicaSilent
         try:
             position = way(self._primary, _written)
             return way(self._reads, lambda db: job(self._at(db, position)))
@@ -74,7 +74,7 @@ class Replica:
             if _is_away(error):
                 self._become(ReplicaState.unreachable)
             # One that the replica ended itself: its replay goes before long reads.
-            raise LeftOut from error
+            raise ReplicaSilent from error
 
     def look(self) -> None:
         """Whether it can be used now. An error of SQLAlchemy while the primary is away."""
@@ -87,7 +87,7 @@ class Replica:
         patient(db, REPLICA_SECONDS)
         if not self._reaches(db, position):
             self._become(ReplicaState.behind)
-            raise LeftOut
+            raise ReplicaSilent
         patient(db, self._longest_seconds)
         return db
 

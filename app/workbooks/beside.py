@@ -7,7 +7,7 @@ from typing import Final
 from app.text import clean
 from app.workbooks import column_values, header_rows
 from app.workbooks.grids import Grid
-from app.workbooks.tables import Cell, FileKind, Note, Table
+from app.workbooks.tables import BookFormat, Cell, Note, Table
 
 # A list has a name and something else at least.
 _LEAST: Final = 2
@@ -16,7 +16,7 @@ _LEAST: Final = 2
 def apart(grid: Grid) -> list[Grid]:
     """The sheet once for each list beside another, with the cells of that list alone; the cells stay
     in their columns."""
-    place = None if grid.kind is FileKind.ndjson else header_rows.place_of(grid)
+    place = None if grid.kind is BookFormat.ndjson else header_rows.place_of(grid)
     starts = [] if place is None else _starts(grid, place)
     if len(starts) < _LEAST:
         return [grid]

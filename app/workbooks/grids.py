@@ -12,7 +12,7 @@ from app.errors import Problem
 from app.workbooks import guards, plain
 from app.workbooks.composing import composable
 from app.workbooks.guards import Source
-from app.workbooks.tables import Cell, CellProblem, FileKind, Limits, Note
+from app.workbooks.tables import BookFormat, Cell, CellProblem, Limits, Note
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -26,7 +26,7 @@ Line = tuple[int, list[Cell]]
 class Grid:
     """The cells of one sheet. Of `rows` blank ones are left out, all are equally wide."""
 
-    kind: FileKind
+    kind: BookFormat
     sheet: str | None
     rows: list[Line]
     width: int
@@ -65,7 +65,7 @@ def opened_book(source: Source) -> "CalamineWorkbook":
         return CalamineWorkbook.from_path(source)
 
 
-def grids_of(book: "CalamineWorkbook", kind: FileKind, limits: Limits) -> list[tuple[Grid, bool]]:
+def grids_of(book: "CalamineWorkbook", kind: BookFormat, limits: Limits) -> list[tuple[Grid, bool]]:
     """Each sheet, and whether it is visible. Raises Problem for one that is too large, and for
     sheets that are too large together."""
     from python_calamine import SheetVisibleEnum
@@ -82,12 +82,12 @@ def grids_of(book: "CalamineWorkbook", kind: FileKind, limits: Limits) -> list[t
     return found
 
 
-def sheet_grid(book: "CalamineWorkbook", name: str, kind: FileKind, limits: Limits) -> Grid:
+def sheet_grid(book: "CalamineWorkbook", name: str, kind: BookFormat, limits: Limits) -> Grid:
     with _parsing(name):
         return _grid_of(book.get_sheet_by_name(name), kind, limits)
 
 
-def _grid_of(sheet: "CalamineSheet", kind: FileKind, limits: Limits) -> Grid:
+def _grid_of(sheet: "CalamineSheet", kind: BookFormat, limits: Limits) -> Grid:
     grid = Grid(kind, sheet.name, [], 0)
     if sheet.start is None or sheet.end is None:
         return grid
@@ -138,10 +138,10 @@ def _cell(value: Any) -> Cell:
     return found
 
 
-def text_grid(source: Source, kind: FileKind, limits: Limits) -> Grid:
+def text_grid(source: Source, kind: BookFormat, limits: Limits) -> Grid:
     with guards.opened(source) as file:
         data = file.read()
-    read = plain.ndjson(data, limits) if kind is FileKind.ndjson else plain.csv_rows(data, limits)
+    read = plain.ndjson(data, limits) if kind is BookFormat.ndjson else plain.csv_rows(data, limits)
     grid = Grid(kind, None, [], 0, notes=list(read.notes), problems=read.problems, wide=read.wide)
     for number, cells in enumerate(read.rows, 1):
         if any(cell is not None for cell in cells):

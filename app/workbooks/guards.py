@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from app.errors import Problem
 from app.workbooks import ods, ole, shared_text
-from app.workbooks.tables import FileKind, Limits
+from app.workbooks.tables import BookFormat, Limits
 
 Source = Path | bytes
 
@@ -67,10 +67,10 @@ _DECLARED: Final = re.compile(rb"^\s*<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)[\"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class FileFacts:
     """What the check found out. Counts are of the whole file."""
 
-    kind: FileKind
+    kind: BookFormat
     formulas: int = 0
     not_calculated: int = 0
     macros: bool = False
@@ -97,7 +97,7 @@ def opened(source: Source) -> BinaryIO:
     return BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
-def check(source: Source, limits: Limits) -> Facts:
+def check(source: Source, limits: Limits) -> FileFacts:
     """What the file is. Raises a Problem (one of REFUSALS) for what must not be parsed."""
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     if size > limits.file_bytes:
@@ -111,13 +111,13 @@ def check(source: Source, limits: Limits) -> Facts:
             return _of_zip(file, limits)
         if head.startswith(ole.MAGIC):
             return _of_ole(file.read(), limits)
-    return Facts(_text_kind(head))
+    return FileFacts(_text_kind(head))
 
 
-def _text_kind(head: bytes) -> FileKind:
+def _text_kind(head: bytes) -> BookFormat:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return FileKind.csv
+        return BookFormat.csv
     if start[:1] == b"<":
         raise Problem("import_format_unsupported", format="HTML/XML")
     if start.startswith(
@@ -125,7 +125,7 @@ def _text_kind(head: bytes) -> FileKind:
     ):
         raise Problem("import_not_a_workbook")
     if start.startswith(b"{"):
-        return FileKind.ndjson
+        return BookFormat.ndjson
     # UTF-16 without its mark has a nul in every other place; text of one byte has none.
     nuls = head.count(0)
     wide = nuls * 3 > len(head) and not (
@@ -134,13 +134,13 @@ def _text_kind(head: bytes) -> FileKind:
     strange = sum(byte < 32 and byte not in b"\t\r\n\x0b\x0c" for byte in head)
     if strange > nuls * wide and strange * 100 > len(head):
         raise Problem("import_not_a_workbook")
-    return FileKind.csv
+    return BookFormat.csv
 
 
 # -- xlsx
 
 
-def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
+def _of_zip(file: BinaryIO, limits: Limits) -> FileFacts:
     try:
         with ZipFile(file) as book:
             parts = book.infolist()
@@ -156,7 +156,7 @@ def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
         raise Problem("import_damaged", part="zip") from error
     except RuntimeError as error:  # zipfile: a part has a password
         raise Problem("import_encrypted") from error
-    return Facts(
+    return FileFacts(
         kind,
         formulas=extent.formulas,
         not_calculated=extent.not_calculated,
@@ -165,13 +165,13 @@ def _of_zip(file: BinaryIO, limits: Limits) -> Facts:
     )
 
 
-def _kind_of(book: ZipFile, names: set[str]) -> FileKind:
+def _kind_of(book: ZipFile, names: set[str]) -> BookFormat:
     if "xl/workbook.bin" in names:
         raise Problem("import_format_unsupported", format="xlsb")
     if "xl/workbook.xml" in names or any(name.endswith("/workbook.xml") for name in names):
         if ods.CONTENT in names:  # which of the two a parser takes is not known
             raise Problem("import_damaged", part=ods.CONTENT)
-        return FileKind.xlsx
+        return BookFormat.xlsx
     if ods.CONTENT not in names:
         raise Problem("import_not_a_workbook")
     with book.open("mimetype") as file:
@@ -180,7 +180,7 @@ def _kind_of(book: ZipFile, names: set[str]) -> FileKind:
     with book.open("META-INF/manifest.xml") as file:
         if b"encryption-data" in file.read(_PIECE):
             raise Problem("import_encrypted")
-    return FileKind.ods
+    return BookFormat.ods
 
 
 def _look_at_directory(parts: list[ZipInfo], limits: Limits) -> None:
@@ -204,7 +204,7 @@ def _name(part: ZipInfo) -> str:
     return part.filename[-60:]
 
 
-def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKind) -> _Extent:
+def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: BookFormat) -> _Extent:
     """Each part read through to its end; the sum of the sheets' formulas."""
     total = _Extent()
     left = limits.unpacked_bytes
@@ -213,7 +213,9 @@ def _unpacked(book: ZipFile, parts: list[ZipInfo], limits: Limits, kind: FileKin
             continue
         extent = _Extent()
         content = (
-            ods.Extent() if kind is FileKind.ods and part.filename.lower() == ods.CONTENT else None
+            ods.Extent()
+            if kind is BookFormat.ods and part.filename.lower() == ods.CONTENT
+            else None
         )
         size = 0
         tail = end = b""
@@ -378,7 +380,7 @@ def letter(index: int) -> str:
 # -- xls
 
 
-def _of_ole(data: bytes, limits: Limits) -> Facts:
+def _of_ole(data: bytes, limits: Limits) -> FileFacts:
     try:
         facts = ole.look(data)
     except (struct.error, ValueError) as error:
@@ -389,4 +391,4 @@ def _of_ole(data: bytes, limits: Limits) -> Facts:
         raise Problem("import_not_a_workbook")
     within(facts.rows, facts.columns, limits)
     _within_text(facts.characters, "SST", limits)
-    return Facts(FileKind.xls, facts.formulas, 0, facts.macros, facts.external_links)
+    return FileFacts(BookFormat.xls, facts.formulas, 0, facts.macros, facts.external_links)

@@ -8,7 +8,7 @@ from app.text import clean
 from app.workbooks import day_parts, headers, legacy, questions
 from app.workbooks.column_values import are_births, are_phones, is_person
 from app.workbooks.grids import Grid
-from app.workbooks.tables import ID, OURS, Cell, FileKind
+from app.workbooks.tables import ID, OURS, BookFormat, Cell
 
 WITHIN: Final = 60
 _LONGEST: Final = 200
@@ -111,7 +111,7 @@ def heads_of(grid: Grid) -> list[Head]:
 
     Raises Problem when there is none.
     """
-    if grid.kind is FileKind.ndjson:
+    if grid.kind is BookFormat.ndjson:
         return [Head(0, 1)]
     best = place_of(grid)
     if best is None and (begins := _first_of_people(grid)) is not None:

@@ -12,7 +12,7 @@ from app.text import clean
 from app.workbooks.cell_comments import AUTHOR
 from app.workbooks.cell_styles import COLOUR
 from app.workbooks.said import WIDTHS, Said
-from app.workbooks.tables import Cell, FileKind, Row, Table
+from app.workbooks.tables import BookFormat, Cell, Row, Table
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -66,7 +66,7 @@ def free_name(book: xlsxwriter.Workbook, sheet: str) -> str:
 
 
 def _write_sheet(book: xlsxwriter.Workbook, name: str, lists: Sequence[Said]) -> None:
-    down = 1 if lists[0].part.table.kind is FileKind.ndjson else 0
+    down = 1 if lists[0].part.table.kind is BookFormat.ndjson else 0
     pen = Pen(book, book.add_worksheet(free_name(book, name)))
     pen.widen([row for said in lists for row in said.part.table.rows[:_FOR_WIDTH]], lists[0].places)
     # One after another: a sheet is written from its first row to its last.

@@ -13,7 +13,7 @@ from app.workbooks.grids import Grid
 from app.workbooks.guards import Source
 from app.workbooks.sheet_lists import lists_of
 from app.workbooks.tables import (
-    FileKind,
+    BookFormat,
     Kind,
     LeftOut,
     LeftOutReason,
@@ -26,8 +26,8 @@ from app.workbooks.tables import (
 
 # A grid, and whether its sheet is visible.
 _Sheets = Sequence[tuple[Grid, bool]]
-_OF_TEXT = (FileKind.csv, FileKind.ndjson)
-# Of a sheet without a list; what else is refused, somebody who chooses the sheet is told of.
+_OF_TEXT = (BookFormat.csv, BookFormat.ndjson)
+# Of a sheet without a list; what else is refused is reported to somebody who chooses the sheet.
 _NO_LIST = ("import_no_header", "import_no_rows")
 
 
@@ -89,7 +89,7 @@ def _find_branch(whole: Table, file_name: str) -> None:
     whole.notes.append(Note("branch_of_file", {"branch": branch}))
 
 
-def _sheets_of(source: Source, kind: FileKind, limits: Limits) -> _Sheets:
+def _sheets_of(source: Source, kind: BookFormat, limits: Limits) -> _Sheets:
     if kind in _OF_TEXT:
         return [(grids.text_grid(source, kind, limits), True)]
     with grids.opened_book(source) as book:
@@ -118,7 +118,7 @@ def _mark(lists: Iterable[Table], source: Source) -> list[Note]:
     known: dict[str, marks.Marks] = {}
     try:
         for table in lists:
-            if table.kind is not FileKind.xlsx or table.sheet is None:
+            if table.kind is not BookFormat.xlsx or table.sheet is None:
                 raise package.UnpatchableError("not xlsx")
             if table.sheet not in known:
                 known[table.sheet] = marks.of_sheet(source, table.sheet)
@@ -138,7 +138,7 @@ def _show_failed(table: Table, failed: Mapping[tuple[int, int], str]) -> None:
             row.cells[index] = text
 
 
-def _notes_on(facts: guards.Facts) -> Iterator[Note]:
+def _notes_on(facts: guards.FileFacts) -> Iterator[Note]:
     if facts.not_calculated:
         yield Note("formulas_not_calculated", {"count": facts.not_calculated})
     if facts.formulas:
@@ -147,7 +147,7 @@ def _notes_on(facts: guards.Facts) -> Iterator[Note]:
         yield Note("macros_ignored")
     if facts.external_links:
         yield Note("external_links_ignored")
-    if facts.kind in (FileKind.xls, FileKind.ods):
+    if facts.kind in (BookFormat.xls, BookFormat.ods):
         yield Note("returned_as_xlsx", {"kind": f".{facts.kind}"})
 
 

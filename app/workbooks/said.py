@@ -37,7 +37,7 @@ _ISO: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RowVerdict:
     """What became of one row.
 
     `id` goes to the column `Mã`, by which the row is known when it comes back; `hint` is added to
@@ -70,7 +70,7 @@ class Said:
 
 
 def of_lists(
-    whole: Table, kind: Kind, verdicts: Mapping[int, Verdict], *, applied: bool
+    whole: Table, kind: Kind, verdicts: Mapping[int, RowVerdict], *, applied: bool
 ) -> Iterator[Said]:
     """`verdicts` by the number in the whole."""
     free: dict[str | None, int] = {}
@@ -134,7 +134,7 @@ def places_in(table: Table, free: int) -> dict[str, int]:
     return {name: there[name] for name in (RESULT, ERROR, HINT, ID)}
 
 
-def texts_of(verdict: Verdict, kind: Kind, applied: bool) -> dict[str, str]:
+def texts_of(verdict: RowVerdict, kind: Kind, applied: bool) -> dict[str, str]:
     said = {RESULT: RESULTS[verdict.result][0 if applied else 1]}
     said[ERROR] = "\n".join(
         _named(each, each.problem.render("vi")["detail"], kind) for each in verdict.problems
@@ -175,7 +175,7 @@ def shown(proposal: str, field: str, kind: Kind) -> str:
     return proposal
 
 
-def comments_of(verdict: Verdict, kind: Kind) -> dict[int, str]:
+def comments_of(verdict: RowVerdict, kind: Kind) -> dict[int, str]:
     """The texts for each wrong cell, by column."""
     said: dict[int, str] = {}
     for each in verdict.problems:

@@ -7,7 +7,7 @@ from app.errors import Problem
 from app.workbooks import beside, bodies, columns, day_parts, header_rows, sections, ticks
 from app.workbooks.grids import Grid, Line
 from app.workbooks.header_rows import Head
-from app.workbooks.tables import FileKind, LeftOut, LeftOutReason, Note, Row, Table
+from app.workbooks.tables import BookFormat, LeftOut, LeftOutReason, Note, Row, Table
 
 
 def lists_of(grid: Grid) -> list[Table]:
@@ -32,7 +32,7 @@ def _below_each_other(grid: Grid) -> list[Table]:
         tables.append(_table(grid, head, lines, body, tables[-1] if tables else None))
         start = end
     if grid.blank:
-        if grid.kind is not FileKind.ndjson:
+        if grid.kind is not BookFormat.ndjson:
             _leave_out(tables[0], LeftOutReason.blank, grid.blank)
         tables[0].notes.append(Note("rows_blank", {"count": len(grid.blank)}))
     filled = [table for table in tables if table.rows]
@@ -134,7 +134,7 @@ def _with_rows(grid: Grid, lines: _Lines, body: Sequence[Line], found: bodies.Fo
     rows, number = found.rows, lines.number
     kept = {row.number for row in rows}
     rest = [*lines.above, *lines.head, *(each for each in body if each[0] not in kept)]
-    of_json = grid.kind is FileKind.ndjson
+    of_json = grid.kind is BookFormat.ndjson
     if of_json:
         rows, number = [Row(row.number - 1, row.cells) for row in rows], 0
     table = Table(grid.kind, grid.sheet, number, [], rows)

@@ -22,7 +22,7 @@ Cell = str | int | float | bool | datetime | date | time | None
 Kind = str
 
 
-class FileKind(StrEnum):
+class BookFormat(StrEnum):
     xlsx = "xlsx"
     xls = "xls"
     ods = "ods"
@@ -191,7 +191,7 @@ class Table:
     another encoding than its column. `is_beside`: it begins at the right of the list before it.
     """
 
-    kind: FileKind
+    kind: BookFormat
     sheet: str | None
     header_row: int
     columns: list[Column]

@@ -13,16 +13,16 @@ from app.workbooks import archives, new_books, patching, said
 from app.workbooks.guards import Source
 from app.workbooks.new_books import Pen
 from app.workbooks.package import UnpatchableError
-from app.workbooks.said import WIDTHS, Said, Verdict
+from app.workbooks.said import WIDTHS, RowVerdict, Said
 from app.workbooks.sheet_patch import Changes
-from app.workbooks.tables import Cell, FileKind, Kind, Table
+from app.workbooks.tables import BookFormat, Cell, Kind, Table
 
 
 def write_back(
     source: Source,
     table: Table,
     kind: Kind,
-    verdicts: Mapping[int, Verdict],
+    verdicts: Mapping[int, RowVerdict],
     target: Path,
     *,
     applied: bool,
@@ -34,7 +34,7 @@ def write_back(
     strange make).
     """
     lists = list(said.of_lists(table, kind, verdicts, applied=applied))
-    if table.kind is FileKind.xlsx:
+    if table.kind is BookFormat.xlsx:
         by_sheet = groupby(lists, key=lambda each: each.part.table.sheet or "")
         try:
             patching.patch(
@@ -66,7 +66,7 @@ def _changes(sheet: str, lists: Sequence[Said]) -> Changes:
     return changes
 
 
-def write_errors(table: Table, kind: Kind, verdicts: Mapping[int, Verdict], target: Path) -> int:
+def write_errors(table: Table, kind: Kind, verdicts: Mapping[int, RowVerdict], target: Path) -> int:
     """A workbook of the rows in error alone, under the same header; how many there are."""
     places = said.places_in(table, said.width_of(table))
     rows = [row for row in table.rows if row.number in verdicts]

@@ -30,7 +30,7 @@ def forbidden(response: Response, right: str) -> None:
 
 
 def exceeds(response: Response) -> str:
-    """The right that she who grants does not hold herself."""
+    """The right that the granting account does not hold itself."""
     right: str = refusal(response, 403, "grant_exceeds_own")["required_right"]
     return right
 

@@ -234,7 +234,7 @@ class TestAddGrant:
 
 
 class TestWhoeverInvited:
-    """She may have kept the way in: the account takes no role that she does not hold."""
+    """Who made the account may still be able to sign in as it: it takes no role that she does not hold."""
 
     def kept(self, api: Api, username: str, code: str) -> Api:
         """A device signed in by the code, with a password of its own."""

@@ -4,12 +4,11 @@ from typing import Any
 from unicodedata import normalize
 
 import pytest
-import sqlalchemy as sa
 import time_machine
 from fastapi import FastAPI
 from httpx2 import Response
 from sqlalchemy.pool import QueuePool
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 
 from app.db import Database
 from app.models.kernel.access import ROLE_RIGHTS, Role
@@ -24,6 +23,7 @@ from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
 from tests.helpers.reading import Reading
 from tests.helpers.serving import sign_in_with
+from tests.identity.auth import everything_stored
 
 NEW = "một mật khẩu mới dài"
 
@@ -70,18 +70,6 @@ def sessions_of(database: Database, username: str) -> list[AuthSession]:
     with writing(database) as session:
         mine = select(AuthSession).where(col(AuthSession.account_id) == owner)
         return list(session.exec(mine.order_by(col(AuthSession.id))).all())
-
-
-def everything_stored(database: Database) -> str:
-    found: list[str] = []
-    with database.reading() as db:
-        for table in SQLModel.metadata.tables.values():
-            for row in db.execute(sa.select(table)):
-                found += [
-                    value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-                    for value in row
-                ]
-    return "\n".join(found)
 
 
 def nothing() -> None:

@@ -1,4 +1,4 @@
-"""Who was shown whose sensitive data: noted by every way of reading, told to her and her officers."""
+"""Who was shown whose sensitive data: noted by every way of reading, shown to her and her officers."""
 
 import time
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The drill: a server that was backed up, went on, was lost and restored, and everything around it.
 
-What a server did after the backup is lost; who held it is told, and ends equal to what was restored.
+What a server did after the backup is lost; a follower that held it starts over, and ends equal to what was restored.
 """
 
 from collections.abc import Iterator

@@ -154,7 +154,7 @@ class TestRightsFollowThePost:
     def test_nobody_appoints_to_more_than_she_holds(
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
-        """The account was armed by a commune officer; the post is of the district."""
+        """A commune officer knows the account's code; the post is of the district."""
         member = free_members(database, unit_id["phuongvi-2"])[0]
         above, officer = api.as_("camkhe"), api.as_("phuongvi")
         new = invited(officer, "lan", unit_id["phuongvi"], member_id=str(member.id))

@@ -38,7 +38,7 @@ OF_2025_JULY = {
     "08416": "Xã Hùng Việt",
     "08431": "Xã Đồng Lương",
 }
-# What is left of a reorganisation that was taken back, what tells of it, and what is to be counted anew.
+# What is left of a reorganisation that was taken back, what records it, and what is to be counted anew.
 LEFT = {"reorganisation", "reorganised_unit", "notification", "event_withdrawal"}
 
 

@@ -1,4 +1,4 @@
-"""Suspected duplicates: at the form, by question, in the inbox; what is told of whom is not seen."""
+"""Suspected duplicates: at the form, by question, in the inbox; what an officer learns of a member out of scope."""
 
 from uuid import UUID, uuid4
 

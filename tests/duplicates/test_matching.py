@@ -144,7 +144,7 @@ class TestReasons:
 
 
 class TestTelling:
-    """What may be told of a member out of sight was stated in full by who asks."""
+    """Of a member out of scope an answer says only what the caller stated in full."""
 
     @pytest.mark.parametrize(
         ("given", "told"),

@@ -1,4 +1,4 @@
-"""Two records of one person: merged, found by either id, told apart again with nothing lost."""
+"""Two records of one person: merged, found by either id, separated again with nothing lost."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta

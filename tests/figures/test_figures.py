@@ -442,7 +442,7 @@ class TestExplained:
         officer = api.as_("phuongvi")
         told = explained(officer, "poverty.poor", unit_id["phuongvi"])
         assert [each["reveals"] for each in told["items"]] == [["poverty"]]
-        # Members of whom nothing sensitive is told are not noted.
+        # Members of whom nothing sensitive is shown are not noted.
         explained(officer, "members.total", unit_id["phuongvi"])
         serving(api.app).access_log.flush()
         with writing(database) as session:

@@ -14,7 +14,7 @@ from app.config import BadSettings, Settings
 from app.models.base import new_id
 from app.services.files.buckets import BucketStore
 from app.services.files.folders import FolderStore
-from app.services.files.protocol import Missing, Store, key_of
+from app.services.files.protocol import ObjectMissing, Store, key_of
 from app.services.files.stores import ensure_works, store_of
 from tests.files.uploads import kept, overwritten
 
@@ -56,7 +56,7 @@ class TestStore:
         assert (store.size(name), all_of(store)) == (None, set())
 
     def test_says_what_it_does_not_have(self, store: Store) -> None:
-        with pytest.raises(Missing):
+        with pytest.raises(ObjectMissing):
             store.open(new_id())
         assert store.size(new_id()) is None
 
@@ -76,7 +76,7 @@ class TestStore:
         store.remove([gone, new_id()])
         store.remove([])
         assert all_of(store) == names
-        with pytest.raises(Missing):
+        with pytest.raises(ObjectMissing):
             store.open(gone)
 
     def test_what_is_removed_while_it_is_read_ends_early_or_is_whole(self, store: Store) -> None:

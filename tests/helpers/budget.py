@@ -1,7 +1,7 @@
 """What share of the suite's time each package of tests may take: `[tool.hoiso.test-budget]`.
 
 Shares, not seconds: they are the same on a slow machine. Held when the whole suite runs. What is
-exceeded is told; it fails the run when it is more than a busy machine explains.
+exceeded is reported; it fails the run when it is more than a busy machine explains.
 """
 
 import tomllib

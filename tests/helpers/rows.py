@@ -3,15 +3,16 @@
 from datetime import date
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from app.db import Database
 from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.services.members import identifiers, names
 from app.text import name_key, search_key, sort_key, unit_sort_key
-from tests.helpers.client import utc_now
+from tests.helpers.client import utc_now, writing
 
 
 def add_unit(session: Session, level: UnitLevel, name: str, parent: Unit | None) -> Unit:
@@ -81,3 +82,10 @@ def add_account(session: Session, username: str, roles: dict[int, Role]) -> None
         )
         session.add(grant)
     session.flush()
+
+
+def member_of(database: Database, username: str) -> str:
+    """The id of the record that an account is of."""
+    with writing(database) as session:
+        found = session.exec(select(Account.member_id).where(col(Account.username) == username))
+        return str(found.one())

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app.api.http.server import serve_with, serving
 from app.config import Settings
 from app.services.identity.signin import Signin
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 
 
 def give(app: FastAPI, **parts: Any) -> None:
@@ -29,7 +29,7 @@ def given(app: FastAPI, **parts: Any) -> Iterator[None]:
 
 def sign_in_with(app: FastAPI, settings: Settings) -> Signin:
     """Puts another sign-in, with limits of its own, under the application."""
-    limits = Limits(settings.rate_limit_storage)
+    limits = RateLimits(settings.rate_limit_storage)
     signin = Signin(settings, limits)
     give(app, signin=signin, limits=limits)
     return signin

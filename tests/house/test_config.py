@@ -19,7 +19,7 @@ from app.clock import utc_now
 from app.config import BadSettings, Environment, JwtAlgorithm, Settings, get_settings
 from app.security.tokens import BadToken, Keyring
 from app.services.identity.signin import Signin
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 
 GOOD = "0123456789abcdef0123456789abcdef"
 OTHER = "fedcba9876543210fedcba9876543210"
@@ -363,7 +363,7 @@ class TestRefusals:
     def test_of_limits_come_at_the_start(self, name: str, value: str, word: str) -> None:
         settings = Settings.model_validate({"jwt_secret": GOOD, name: value})
         with pytest.raises(BadSettings) as caught:
-            Signin(settings, Limits(settings.rate_limit_storage))
+            Signin(settings, RateLimits(settings.rate_limit_storage))
         assert f"HOISO_{name.upper()}" in str(caught.value)
         assert word in str(caught.value)
         assert "hunter2" not in "".join(traceback.format_exception(caught.value))

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlmodel import col, select
 
 from app.api.http.server import serving
 from app.clock import local_today
 from app.data_files import DATA, load
 from app.db import Database
 from app.main import create_app
-from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import UnitLevel, UnitMove
 from app.services.kernel import changes
@@ -21,7 +19,8 @@ from app.services.reorganisations import acts
 from app.services.units import roots
 from tests.conftest import make_settings
 from tests.helpers.answers import Json
-from tests.helpers.client import Api, writing
+from tests.helpers.client import Api
+from tests.helpers.rows import member_of
 from tests.units.test_units_history import officer as officer_of_all
 
 OVERRIDE = """
@@ -58,9 +57,7 @@ def own(database: Database, tmp_path: Path) -> Iterator[Api]:
 
 @pytest.fixture
 def member_id(database: Database) -> str:
-    with writing(database) as session:
-        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
-        return str(found.one())
+    return member_of(database, "member")
 
 
 def test_of_privacy(api: Api, own: Api, member_id: str) -> None:

@@ -1,11 +1,15 @@
 """Documents say a thing once, and what they point at is there."""
 
 import re
+import tokenize
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from app.config import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -70,7 +74,9 @@ def test_commands_take_the_day_in_vietnam(path: Path) -> None:
 class TestWords:
     """Standard English: a record is stored, a refusal is reported, a person is notified."""
 
-    DIALECT = re.compile(r"\b(is|are|was|were) told\b|\bway in\b|\btold (apart|alike|twice)\b")
+    DIALECT = re.compile(
+        r"\b(is|are|was|were|not) told\b|\bto be told\b|\b(the|her|his|a) way in\b|\btold (apart|alike|twice)\b|\b[Ss]he who\b"
+    )
 
     def test_of_documents_are_standard_english(self) -> None:
         found = {
@@ -80,6 +86,33 @@ class TestWords:
             if self.DIALECT.search(line)
         }
         assert found == set()
+
+    def test_of_docstrings_and_comments_are_standard_english(self) -> None:
+        found = {
+            f"{path.relative_to(ROOT)}:{line}: {text}"
+            for folder in ("app", "tests", "benchmarks", "docs", "alembic")
+            for path in (ROOT / folder).rglob("*.py")
+            for line, text in prose(path)
+            if self.DIALECT.search(text)
+        }
+        assert found == set()
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Comments and docstrings of a file, by their first lines."""
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            text = token.string
+            if token.type == tokenize.COMMENT or (
+                token.type == tokenize.STRING and text.startswith('"""')
+            ):
+                yield token.start[0], text
+
+
+def test_the_guide_of_the_operator_has_every_setting() -> None:
+    guide = (ROOT / "docs/guides/operator.md").read_text("utf-8")
+    settings = {f"HOISO_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in settings if f"`{name}`" not in guide} == set()
 
 
 def test_the_map_of_the_code_has_every_capability_in_its_order() -> None:

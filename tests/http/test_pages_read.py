@@ -25,7 +25,7 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member, NameEntry, NameWord
-from app.services.demo.plan import DemoPlan, PlannedUnit
+from app.services.demo.plan import DemoPlan, DemoUnit
 from app.services.kernel import changes
 from app.services.members import names as name_dictionary
 from app.text import search_key, sort_key
@@ -94,7 +94,7 @@ def enlarge(session: Session, members: int) -> None:
 
 
 def people_of(branch: Unit) -> list[dict[str, Any]]:
-    planned = PlannedUnit(
+    planned = DemoUnit(
         id=branch.id,
         level=UnitLevel.branch,
         slug=f"more-{branch.id}",

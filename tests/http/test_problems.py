@@ -546,7 +546,7 @@ class TestTexts:
 
 
 class TestServerErrors:
-    """What is our fault is told as a request id and nothing else."""
+    """A fault of the server is answered with a request id and nothing else."""
 
     def test_shows_an_id_and_logs_where_but_not_whom(
         self, api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -70,7 +70,7 @@ class TestWithoutAToken:
     @pytest.mark.parametrize("size", [MEBIBYTE + 1, 20_000_000])
     @pytest.mark.parametrize("path", [b"/v1/imports", b"/v1/members"])
     def test_more_is_not_read(self, server: Server, path: bytes, size: int) -> None:
-        """Not even told that it is too large: the token comes first."""
+        """Not even that it is too large is said: the token comes first."""
         head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
         said = heads(server, head % (path, size))
         assert said.startswith(b"HTTP/1.1 401 ")

@@ -1,4 +1,4 @@
-"""A device is revoked and wiped: what the phone is told, and what its confirmation does."""
+"""A device is revoked and wiped: what the phone is answered, and what its confirmation does."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -45,7 +45,7 @@ class TestRevoked:
         assert first["wipe_requested_at"] is not None
 
     def test_its_password_does_not_bring_it_back(self, api: Api) -> None:
-        """A thief who knows the password is told as well; a phone in good hands enrols anew."""
+        """A thief who knows the password gets the same answer; a phone in good hands enrols anew."""
         phone = enrolled(api, "phuongvi-1")
         api.as_("phuongvi").post(f"{phone.path}/revoke", json={"wipe": True})
         sent = {"grant_type": "password", "username": "phuongvi-1", "device_id": phone.id}

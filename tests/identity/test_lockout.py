@@ -13,8 +13,8 @@ from app.db import Database
 from app.errors import Problem
 from app.models.kernel.accounts import AccountKind
 from app.security.passwords import PasswordCheck, PasswordHasher
-from app.services.identity.lockout import Lockout, Name, Source
-from app.services.kernel.limits import Limits
+from app.services.identity.lockout import Lockout, Source, TriedName
+from app.services.kernel.limits import RateLimits
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api
 from tests.identity.auth import (
@@ -188,9 +188,9 @@ class TestSeveralProcesses:
     @pytest.mark.race
     def test_what_they_share_is_counted_exactly(self, database: Database) -> None:
         settings = make_settings(database.settings.database_url)
-        store = Limits("memory://")
+        store = RateLimits("memory://")
         processes = [Lockout(settings, store, b"key"), Lockout(settings, store, b"key")]
-        name, source = Name(AccountKind.person, "phuongvi"), Source("a network")
+        name, source = TriedName(AccountKind.person, "phuongvi"), Source("a network")
 
         def tried(number: int) -> bool:
             try:

@@ -384,7 +384,7 @@ class TestEs256(SessionsOnly):
 
 class TestVerifiedTokens(SessionsOnly):
     def revoke_elsewhere(self, database: Database) -> None:
-        """As another process would: this one is not told."""
+        """As another process would: this one does not learn of it."""
         with writing(database) as session:
             session.execute(
                 sa.update(AuthSession).values(

@@ -21,7 +21,7 @@ def test_the_ugly_workbook(officer: Api, database: Database, unit_id: Ids, work:
     unit, before = unit_id["phuongvi"], everyone(database)
     content = make_workbooks.everything()
     item = previewed(officer, work, unit, content, name="DS hội viên.xlsx")
-    # What was decoded is told, not silent; and nothing is written.
+    # What was decoded is reported; and nothing is written.
     assert (item["sheet"], item["summary"]) == ("DS hội viên", summary(created=2, error=4))
     assert {column["encoding"] for column in item["columns"]} == {"unicode", "tcvn3"}
     assert "encoding_decoded" in {note["code"] for note in item["notes"]}

@@ -151,7 +151,7 @@ class TestExplain(Reading):
             for unit in hidden:
                 answer = mine.get(f"/v1/access/explain?right=members:read&unit={unit}")
                 assert answer.json() == nothing
-                # Who may grant is told for her own unit, never for the hidden one.
+                # Who may grant is said for her own unit, never for the hidden one.
                 assert granters(nothing)[-1][0] == unit_id["phutho"]
 
     def test_a_member_in_scope(self, api: Api, database: Database, unit_id: Ids) -> None:

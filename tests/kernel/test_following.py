@@ -140,7 +140,7 @@ class TestStartOver:
     def test_after_going_back_to_a_backup(
         self, officer: Api, database: Database, unit_id: UnitIds
     ) -> None:
-        """Who had read no more than the backup holds goes on; who had is told once, and where the
+        """Who had read no more than the backup holds goes on; who had starts over once, and learns where the
         two part."""
         newest = head(database)
         position = page(officer, limit=1)

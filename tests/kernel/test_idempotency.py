@@ -346,7 +346,7 @@ class TestAtOnce:
         body: Json,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """SQLite's second writer waits and replays; PostgreSQL's is told to come again."""
+        """SQLite's second writer waits and replays; PostgreSQL's is asked to come again."""
         with ThreadPoolExecutor(2) as threads, held(monkeypatch) as (inside, go_on):
             running = threads.submit(self.post, app, head.headers, body)
             assert inside.wait(10)

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 
 from app.db import Database
-from app.models.kernel.accounts import Account
 from app.models.members.corrections import CorrectionRequest, CorrectionState
 from app.models.members.members import Member
 from app.services.members.corrections import MOST_PENDING
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.rows import member_of
 
 Ids = dict[str, int]
 NAME = {"full_name": "Hà Thị Lan Hương"}
@@ -46,9 +46,7 @@ def her(api: Api) -> Api:
 
 @pytest.fixture
 def her_id(database: Database) -> str:
-    with writing(database) as session:
-        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
-        return str(found.one())
+    return member_of(database, "member")
 
 
 class TestAskForCorrection:

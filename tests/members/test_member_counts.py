@@ -1,4 +1,4 @@
-"""Counting members: in people, of any day, and never so that one person could be told."""
+"""Counting members: in people, of any day, and never so that one person could be recognised."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -111,7 +111,7 @@ class TestTags(Reading):
         assert again.status_code == 304
 
 
-# What each field refuses, and how it is told.
+# What each field refuses, and how it is reported.
 WRONG: dict[str, list[tuple[object, str]]] = {
     "birth_date": [
         ("1899", "birth_too_early"),

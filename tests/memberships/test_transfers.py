@@ -185,7 +185,7 @@ class TestRequest:
             refused(target.post(path, json=wrong), 404, "not_found")
             answer = target.post(f"/v1/members/{mover['id']}/readmissions", json=back)
             refused(answer, 404, "not_found")
-        # Right or wrong, of her or of nobody: it is not told any more.
+        # Right or wrong, of her or of nobody: it is not said any more.
         for url, body in (
             (path, wrong),
             (path, to_target | proof),

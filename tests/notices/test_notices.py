@@ -1,4 +1,4 @@
-"""Who is told of what, once: those who must act, and those who are invited."""
+"""Who is notified of what, once: those who must act, and those who are invited."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -10,11 +10,11 @@ from sqlmodel import col, select
 from app.clock import local_today
 from app.db import Database
 from app.models.base import table_of
-from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.models.privacy.consents import Consent
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.rows import member_of
 
 PAPER = {"kind": "paper", "reference": "Phiếu 12/2026"}
 
@@ -30,9 +30,7 @@ def body(**changed: Any) -> Json:
 
 @pytest.fixture
 def her_id(database: Database) -> str:
-    with writing(database) as session:
-        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
-        return str(found.one())
+    return member_of(database, "member")
 
 
 @pytest.fixture

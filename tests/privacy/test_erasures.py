@@ -50,7 +50,7 @@ def ok(answer: Response, status: int = 200) -> Json:
 
 
 def needles(database: Database) -> dict[str, list[bytes]]:
-    """Whatever would tell of her, in every form it may be stored in."""
+    """Whatever would identify her, in every form it may be stored in."""
     words = {
         "name": [NAME, BEFORE, "Xuyến", "Nguậy", "Khuyển"],
         "numbers": [PHONE, PHONE[3:], CITIZEN_ID, ID_CARD],

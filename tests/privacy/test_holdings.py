@@ -92,7 +92,7 @@ def sealed() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("table", "column"), sorted(sealed()))
 def test_what_is_sealed_is_wiped(table: str, column: str) -> None:
-    """What is sealed tells of people, unless it is a key."""
+    """What is sealed is about people, unless it is a key."""
     if column in NOBODY.get(table, frozenset()):
         return
     wiped = BY_TABLE[table].wiped if table in BY_TABLE else SCANNED[table].looked_through

@@ -3,21 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import col, select
 
 from app.clock import local_today
 from app.db import Database
-from app.models.kernel.accounts import Account
 from app.services.kernel.manifest import manifest
 from tests.helpers.answers import refused
-from tests.helpers.client import Api, counted, writing
+from tests.helpers.client import Api, counted
+from tests.helpers.rows import member_of
 
 
 @pytest.fixture
 def her_id(database: Database) -> str:
-    with writing(database) as session:
-        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
-        return str(found.one())
+    return member_of(database, "member")
 
 
 @pytest.fixture

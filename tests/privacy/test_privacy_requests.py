@@ -19,13 +19,12 @@ from app.services.privacy import rules as privacy_rules
 from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import Ids, free_members
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.rows import member_of
 
 
 @pytest.fixture
 def her_id(database: Database) -> str:
-    with writing(database) as session:
-        found = session.exec(select(Account.member_id).where(col(Account.username) == "member"))
-        return str(found.one())
+    return member_of(database, "member")
 
 
 @pytest.fixture

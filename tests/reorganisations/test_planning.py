@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from app.models.kernel.units import AreaType, GroupKind, IdentifierScheme, SuccessionKind, UnitLevel
 from app.models.reorganisations.operations import UnitChange
 from app.services.reorganisations.planning import Plan, plan
-from app.services.reorganisations.world import Holder, Known, World
+from app.services.reorganisations.world import CodeHolder, Known, World
 from app.services.units.changing import Succeeding
 from app.services.units.handing import Handing, Ref
 
@@ -45,8 +45,8 @@ def world() -> World:
         *(known(ref, BRANCH, parent, members=9) for ref, parent in ((31, 3), (32, 3), (41, 4))),
     ]
     holders = {
-        "08356": [Holder(3, FIRST, None)],
-        "08344": [Holder(4, FIRST, None)],
+        "08356": [CodeHolder(3, FIRST, None)],
+        "08344": [CodeHolder(4, FIRST, None)],
     }
     return World({unit.ref: unit for unit in units}, holders)
 

@@ -27,7 +27,7 @@ _MUCH_TALKED_OF: Final = 4
 
 @dataclass(slots=True)
 class Story:
-    """What the devices did, so that a failure is told by what concerns it alone."""
+    """What the devices did, so that a failure is reported with what concerns it alone."""
 
     step: int = 0
     lines: list[tuple[str, str]] = field(default_factory=list)

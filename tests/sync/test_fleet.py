@@ -1,6 +1,6 @@
 """A fleet of devices, each mostly offline: nothing that was written is lost, done twice or unexplained.
 
-One number draws all of it. What fails is told with the acts that concern it.
+One number draws all of it. What fails is reported with the acts that concern it.
 """
 
 from collections import Counter

@@ -447,7 +447,7 @@ class TestUntilDistrictsWereRetired:
 
 
 class TestMembersOfAMovedBranch:
-    """Her branch goes to another commune, and she with it: a move of hers, told as one."""
+    """Her branch goes to another commune, and she with it: a move of hers, counted as one."""
 
     def test_have_a_new_revision_and_a_change_each(
         self, api: Api, database: Database, unit_id: dict[str, int]

@@ -1,4 +1,4 @@
-"""Any list in any layout: each of its rows comes back as a person, or is told, or stood above."""
+"""Any list in any layout: each of its rows comes back as a person, or is reported, or stood above."""
 
 from collections.abc import Iterator
 

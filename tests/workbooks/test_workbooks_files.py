@@ -11,8 +11,8 @@ import xlsxwriter
 
 from app.errors import Problem
 from app.workbooks import proposals, reading, rows, writing
-from app.workbooks.said import Verdict
-from app.workbooks.tables import FileKind, Limits, Table
+from app.workbooks.said import RowVerdict
+from app.workbooks.tables import BookFormat, Limits, Table
 from tests.data import make_workbooks as ugly
 from tests.workbooks.wild import files
 from tests.workbooks.wild.sheets import BASIC, Sheet, women
@@ -26,7 +26,7 @@ def sheet() -> Sheet:
 
 def returned(source: bytes, target: Path) -> tuple[Table, bool]:
     table = reading.read(source, kind="members")
-    verdicts = {row.number: Verdict("created") for row in table.rows}
+    verdicts = {row.number: RowVerdict("created") for row in table.rows}
     return table, writing.write_back(source, table, "members", verdicts, target, applied=True)
 
 
@@ -55,7 +55,7 @@ def refusal(source: bytes, limits: Limits | None = None) -> str:
 class TestOpenDocument:
     def test_is_read_as_the_same_xlsx(self) -> None:
         table, same = reading.read(files.ods(sheet())), reading.read(files.xlsx(sheet()))
-        assert (table.kind, table.sheet) == (FileKind.ods, "Hội viên")
+        assert (table.kind, table.sheet) == (BookFormat.ods, "Hội viên")
         assert [(row.number, row.cells) for row in table.rows] == [
             (row.number, row.cells) for row in same.rows
         ]

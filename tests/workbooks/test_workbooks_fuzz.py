@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import Problem
 from app.workbooks import guards, proposals, reading, rows, writing
-from app.workbooks.said import Verdict
+from app.workbooks.said import RowVerdict
 from app.workbooks.tables import Limits
 from tests.data import make_workbooks as ugly
 from tests.data.mutate_workbooks import mutated
@@ -31,7 +31,7 @@ def outcome(data: bytes, target: Path) -> str:
         return problem.code
     mapping = {field: each.column for field, each in proposals.propose(table, "members").items()}
     verdicts = {
-        row.number: Verdict("error" if row.problems else "created", None, row.problems)
+        row.number: RowVerdict("error" if row.problems else "created", None, row.problems)
         for row in rows.take(table, mapping, "members")
     }
     writing.write_back(data, table, "members", verdicts, target, applied=True)

@@ -20,7 +20,7 @@ from app.errors import Problem
 from app.models.cadres import appointments
 from app.models.members import members
 from app.workbooks import guards, headers, legacy, proposals, reading, rows
-from app.workbooks.tables import Encoding, FileKind, Kind, Limits, Table
+from app.workbooks.tables import BookFormat, Encoding, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 from tests.helpers.soak import longer
 from tests.workbooks.wild.files import tcvn3
@@ -553,7 +553,7 @@ class TestHeaders:
         }
         line |= {"birth_date": "1970", "masked": ["phone", "citizen_id"], "phone": None}
         table = reading.read((json.dumps(line) + "\n\n").encode())
-        assert table.kind is FileKind.ndjson
+        assert table.kind is BookFormat.ndjson
         [row] = taken(table)
         assert (row.number, row.values["core"]) == (1, False)
         assert row.values["masked"] == ["phone", "citizen_id"]

@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 
 from app.errors import Problem
 from app.workbooks import cell_styles, guards, headers, proposals, reading, rows, template, writing
-from app.workbooks.said import Verdict
-from app.workbooks.tables import FileKind, Kind, Limits, Table
+from app.workbooks.said import RowVerdict
+from app.workbooks.tables import BookFormat, Kind, Limits, Table
 from tests.data import make_workbooks as ugly
 
 
@@ -32,11 +32,11 @@ def identity(number: int) -> str:
     return f"0192f0c1-0000-7000-8000-{number:012d}"
 
 
-def verdicts(table: Table) -> dict[int, Verdict]:
+def verdicts(table: Table) -> dict[int, RowVerdict]:
     return {
-        row.number: Verdict("error", None, row.problems)
+        row.number: RowVerdict("error", None, row.problems)
         if row.problems
-        else Verdict("created", identity(row.number))
+        else RowVerdict("created", identity(row.number))
         for row in taken(table)
     }
 
@@ -209,7 +209,7 @@ class TestTheirFileBack:
     def test_of_any_format_can_be_read_again(self, name: str, tmp_path: Path) -> None:
         source = ugly.BOOKS[name]()
         before, target, patched = returned(source, tmp_path)
-        assert patched == (before.kind is FileKind.xlsx)
+        assert patched == (before.kind is BookFormat.xlsx)
         again = reading.read(target)
         first, second = taken(before), taken(again)
         assert [row.fingerprint for row in first] == [row.fingerprint for row in second]
@@ -351,7 +351,7 @@ class TestNoFormula:
         table = reading.read(source)
         back, errors = tmp_path / "back.xlsx", tmp_path / "errors.xlsx"
         told = verdicts(table)
-        told |= {n: Verdict(v.result, evil, v.problems, evil) for n, v in told.items()}
+        told |= {n: RowVerdict(v.result, evil, v.problems, evil) for n, v in told.items()}
         writing.write_back(source, table, "members", told, back, applied=True)
         writing.write_errors(table, "members", told, errors)
         for path in (back, errors):

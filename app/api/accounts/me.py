@@ -16,7 +16,7 @@ from app.models.kernel.accounts import AccountKind, Me, PasswordChange
 from app.services.accounts import reading
 from app.services.identity import credentials, sessions
 from app.services.identity.credentials import Replacement, WaysIn
-from app.services.identity.lockout import Name, Source
+from app.services.identity.lockout import Source, TriedName
 from app.services.identity.signin import Signin
 from app.services.kernel import changes
 from app.services.kernel.access import Actor
@@ -63,7 +63,7 @@ def _tried(database: Database, signin: Signin, actor: Actor, source: Source) -> 
     return account
 
 
-def _name(actor: Actor, account: WaysIn) -> Name:
+def _name(actor: Actor, account: WaysIn) -> TriedName:
     return credentials.name_of(account, kind=AccountKind.person, username=actor.username)
 
 

@@ -66,7 +66,7 @@ def _verify(request: Request, signin: Signin, token: str) -> Actor:
 
 
 def _actor_or_told(session_id: UUID, db: Db) -> tuple[Actor | None, Problem | None]:
-    """The actor, or what the phone is told whose device was revoked."""
+    """The actor, or what a phone gets whose device was revoked."""
     actor = actors.load_actor(db, session_id)
     return actor, None if actor is not None else told_of_session(db, session_id)
 

@@ -37,7 +37,7 @@ Responses = dict[int | str, dict[str, Any]]
 _E = TypeVar("_E", bound=Endpoint)
 
 
-class Options(TypedDict, total=False):
+class RouteOptions(TypedDict, total=False):
     """Options of a route beside its path and method."""
 
     response_model: Any
@@ -202,29 +202,31 @@ class Router:
         self.public = public
         self.routes: list[Route] = []
 
-    def get(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_E], _E]:
         return self._defining("GET", path, options)
 
-    def post(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_E], _E]:
         return self._defining("POST", path, options)
 
-    def patch(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_E], _E]:
         return self._defining("PATCH", path, options)
 
-    def delete(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_E], _E]:
         return self._defining("DELETE", path, options)
 
-    def options(self, path: str, **options: Unpack[Options]) -> Callable[[_E], _E]:
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[_E], _E]:
         return self._defining("OPTIONS", path, options)
 
-    def _defining(self, method: str, path: str, options: Options) -> Callable[[_E], _E]:
+    def _defining(self, method: str, path: str, options: RouteOptions) -> Callable[[_E], _E]:
         def define(endpoint: _E) -> _E:
             self.add(method, path, endpoint, **options)
             return endpoint
 
         return define
 
-    def add(self, method: str, path: str, endpoint: Endpoint, **options: Unpack[Options]) -> None:
+    def add(
+        self, method: str, path: str, endpoint: Endpoint, **options: Unpack[RouteOptions]
+    ) -> None:
         guarded = "actor" in inspect.signature(endpoint).parameters
         if not (guarded or self.public):
             raise TypeError(f"{endpoint.__name__} is neither public nor guarded by an actor")

@@ -10,7 +10,7 @@ from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.background import Background
-from app.services.kernel.limits import Limits, limits_in
+from app.services.kernel.limits import RateLimits, limits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Server:
     database: Database
     access_log: AccessLog
     signin: Signin
-    limits: Limits
+    limits: RateLimits
     # Seals the places in lists that cursors hold.
     cursors: Sealer
     # Keys the digests of requests that may be sent again.

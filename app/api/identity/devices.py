@@ -107,7 +107,7 @@ def revoke_device(
 ) -> Response:
     """End a device: its sign-in sessions end within 5 seconds, and at its next call the phone gets
     401 `device_revoked`, with `wipe` where it has to delete what it keeps. A device that was revoked
-    can still be told to wipe. Nobody takes a revocation back: the phone enrols under another id.
+    can still be asked to wipe. Nobody takes a revocation back: the phone enrols under another id.
     """
     signin = server_of(request).signin
     revoked = devices.revoke(session, signin, actor, device_id, wipe=body.wipe)

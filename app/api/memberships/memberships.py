@@ -99,7 +99,7 @@ def create_readmission(
     member_id: MemberPath,
     body: ReadmissionCreate,
 ) -> Response:
-    """She who left comes back, to this branch or another.
+    """A member who left comes back, to this branch or another.
 
     An officer who cannot see her record names her by `full_name` and `birth_date`, as exact as it
     is recorded; 429 after too many wrong tries.

@@ -13,7 +13,7 @@ from app.models.kernel.hierarchy import InHierarchy
 
 class CheckResult(StrEnum):
     """`unknown`: a figure that it needs is not known; `withheld`: I get one of them rounded or not at
-    all, so that I am not told what the exact ones say."""
+    all, so that they do not reveal what the exact ones say."""
 
     holds = "holds"
     fails = "fails"

@@ -1,8 +1,9 @@
-"""Items of bulk requests: each is read by itself, and what is refused is told with it."""
+"""Items of bulk requests: each is read by itself, and what is refused is reported with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
+from uuid import UUID
 
 from pydantic import ValidationError, WrapValidator
 
@@ -33,11 +34,19 @@ class ItemProblem(Output):
 
 @dataclass(frozen=True, slots=True)
 class SentItem(Generic[T]):
-    """An item as it was sent, and what it says; `item` null: what is wrong with it, as pydantic tells."""
+    """An item as it was sent, and what it says; `item` null: what is wrong with it, as pydantic says."""
 
     raw: Any
     item: T | None
     errors: Sequence[Mapping[str, Any]] = ()
+
+    def id_in(self, field: str) -> UUID | None:
+        """The id in a field of it as it was sent; None where there is none to be read."""
+        value = self.raw.get(field) if isinstance(self.raw, dict) else None
+        try:
+            return UUID(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
 
 
 def _read(value: Any, handler: Any) -> SentItem[Any]:

@@ -53,7 +53,7 @@ class NotificationQuery(ListQuery):
 
 
 class NotificationRead(Output):
-    """`title` is that of the event, or says what waits; `text` what is told of the event,
+    """`title` is that of the event, or says what waits; `text` what its notice says of the event,
     or what the reader has to decide. `unit` is
     the branch or unit that something waits for. `link` is where to read or decide it."""
 

@@ -20,7 +20,7 @@ Lines = dict[AreaType, dict[Code, Vnd]]
 PointLines = dict[AreaType, dict[Code, Points]]
 
 
-class Named(Input):
+class NamedCode(Input):
     code: Code
     vi: Text
     en: Text
@@ -30,7 +30,7 @@ class Named(Input):
         return {"vi": self.vi, "en": self.code}
 
 
-class Indicator(Named):
+class Indicator(NamedCode):
     """`deprived_if_*` is the definition: what makes the answer true."""
 
     dimension: Code
@@ -69,11 +69,11 @@ class Standard(Input):
     review_from: date | None = None
     income_lines: Lines
     point_lines: PointLines = {}
-    dimensions: list[Named]
+    dimensions: list[NamedCode]
     indicators: list[Indicator]
     rules: Annotated[list[Rule], Field(min_length=2)]
-    causes: list[Named]
-    groups: list[Named]
+    causes: list[NamedCode]
+    groups: list[NamedCode]
     unconfirmed: list[Text] = []
 
     def words(self) -> dict[str, str]:
@@ -136,11 +136,11 @@ class Override(Input):
     point_lines: PointLines = {}
 
 
-class PointOption(Named):
+class PointOption(NamedCode):
     points: Annotated[int, Field(ge=-1000, le=1000, strict=True)]
 
 
-class PointItem(Named):
+class PointItem(NamedCode):
     options: Annotated[list[PointOption], Field(min_length=1)]
 
 

@@ -45,7 +45,7 @@ def store(session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch)
     for at, sent in enumerate(batch.sent):
         item: CaptureItem | None = sent.item
         if item is None:
-            answers[at] = refused(_id_of(sent.raw), unreadable(sent.errors, "items", at))
+            answers[at] = refused(sent.id_in("id"), unreadable(sent.errors, "items", at))
             continue
         draft = Draft(
             id=item.id,
@@ -64,14 +64,6 @@ def store(session: Session, actor: Actor, session_id: UUID, batch: CaptureBatch)
         drafts.append(draft)
     answers |= take_in(session, actor, session_id, sitting, drafts)
     return [answers[at] for at in range(len(batch.items))]
-
-
-def _id_of(raw: object) -> UUID | None:
-    value = raw.get("id") if isinstance(raw, dict) else None
-    try:
-        return UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _minutes(item: CaptureItem) -> int | None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from app.security import sealed_files
 from app.services.backups.scratch import scratch_folder
+from app.services.kernel.durable import sync_folder
 
 MAGIC: Final = b"HOISO BACKUP 1\n"
 _HEADER_MOST: Final = 64 * 1024
@@ -146,14 +147,6 @@ def _ensure_free(path: Path) -> None:
     """Nothing has this name, a link to nothing neither."""
     if path.exists() or path.is_symlink():
         raise BackupRefused(f"{path} exists already")
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # -- reading

@@ -28,7 +28,7 @@ from app.services.backups.files import (
 )
 from app.services.files import keeping
 from app.services.files.keeping import Lost
-from app.services.files.protocol import Missing, Store
+from app.services.files.protocol import ObjectMissing, Store
 
 _HEAD: Final = struct.Struct(FILE_HEAD)
 # Stands for the length of what the store does not have.
@@ -62,7 +62,7 @@ def send(
             progress("sealing files", done, inside.size)
             try:
                 done += _send(store, name, sink)
-            except Missing:
+            except ObjectMissing:
                 sink.write(_HEAD.pack(name.bytes, _ABSENT))
                 absent.append(name)
     progress("sealing files", inside.size, inside.size)
@@ -78,7 +78,7 @@ def _names(connection: Connection) -> Generator[UUID]:
 def _send(store: Store, name: UUID, sink: Sink) -> int:
     length = store.size(name)
     if length is None:
-        raise Missing(name)
+        raise ObjectMissing(name)
     with store.open(name) as file:
         sink.write(_HEAD.pack(name.bytes, length))
         for start in range(0, length, _BLOCK):

@@ -10,9 +10,10 @@ from sqlalchemy.engine import Connection
 
 from app.config import Settings
 from app.db import engines
-from app.services.backups.files import BackupRefused, sync_folder
+from app.services.backups.files import BackupRefused
 from app.services.backups.of_sqlite import file_of
 from app.services.backups.scratch import scratch_folder
+from app.services.kernel.durable import sync_folder
 
 _SCHEMA = "hoiso_restoring"
 _LOCK = 7_260_442  # any fixed number: one restore at a time

@@ -42,7 +42,7 @@ from app.services.demo.plan import (
     TERM,
     DemoAccount,
     DemoPlan,
-    PlannedUnit,
+    DemoUnit,
     Scale,
     plan,
 )
@@ -101,7 +101,7 @@ def load(
     )
 
 
-def in_communes(planned: DemoPlan) -> Iterator[tuple[PlannedUnit, list[PlannedUnit]]]:
+def in_communes(planned: DemoPlan) -> Iterator[tuple[DemoUnit, list[DemoUnit]]]:
     """Each commune with its branches."""
     for commune, branches in groupby(planned.at(UnitLevel.branch), attrgetter("parent")):
         yield commune, list(branches)
@@ -120,8 +120,8 @@ def write_above(session: Session, planned: DemoPlan, password_hash: str) -> int:
 def write_commune(
     session: Session,
     planned: DemoPlan,
-    commune: PlannedUnit,
-    branches: Sequence[PlannedUnit],
+    commune: DemoUnit,
+    branches: Sequence[DemoUnit],
     password_hash: str,
     *,
     homes: bool = True,
@@ -146,7 +146,7 @@ def write_editions(session: Session, planned: DemoPlan) -> None:
 def _write_people(
     session: Session,
     planned: DemoPlan,
-    units: Sequence[PlannedUnit],
+    units: Sequence[DemoUnit],
     password_hash: str,
     now: datetime,
     *,
@@ -222,7 +222,7 @@ def write_homes(session: Session, homes: Homes, now: datetime) -> None:
 # -- rows
 
 
-def _member_row(person: DemoPerson, branch: PlannedUnit) -> Values:
+def _member_row(person: DemoPerson, branch: DemoUnit) -> Values:
     path = branch.path_ids
     return {
         "id": new_id(),
@@ -265,9 +265,7 @@ def _candidates(by_age: Sequence[Values]) -> list[Values]:
     return [row for row in by_age[2:] if (row["gender"], row["kind"]) == women][:1]
 
 
-def _post_rows(
-    unit: PlannedUnit, by_age: Sequence[Values], leading: Sequence[Values]
-) -> list[Values]:
+def _post_rows(unit: DemoUnit, by_age: Sequence[Values], leading: Sequence[Values]) -> list[Values]:
     """The head of a branch; the chair and vice chair of a commune, from its first two branches."""
     if unit.level is UnitLevel.branch:
         return [_post_row(unit, by_age[0], Post.branch_head, Payment.allowance)]
@@ -279,7 +277,7 @@ def _post_rows(
     return [chair, _post_row(unit, leading[1], Post.vice_chair, Payment.part_time)]
 
 
-def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -> Values:
+def _post_row(unit: DemoUnit, holder: Values, post: Post, payment: Payment) -> Values:
     """Of the congress's term, but open: they stay until the next congress has elected others."""
     of_congress = unit.level is UnitLevel.commune
     return {
@@ -304,7 +302,7 @@ def _post_row(unit: PlannedUnit, holder: Values, post: Post, payment: Payment) -
     }
 
 
-def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> Values:
+def _account_row(account: DemoAccount, unit: DemoUnit, display_name: str) -> Values:
     return {
         "id": new_id(),
         "kind": AccountKind.person,
@@ -320,7 +318,7 @@ def _account_row(account: DemoAccount, unit: PlannedUnit, display_name: str) -> 
     }
 
 
-def _grant_row(account_id: UUID, unit: PlannedUnit, role: Role, post: Values | None) -> Values:
+def _grant_row(account_id: UUID, unit: DemoUnit, role: Role, post: Values | None) -> Values:
     return {
         "id": new_id(),
         "account_id": account_id,

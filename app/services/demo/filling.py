@@ -20,7 +20,7 @@ from app.models.poverty.editions import PovertyEdition
 from app.services.demo import demo
 from app.services.demo.demo import Demo
 from app.services.demo.draws import DEFAULT_SEED
-from app.services.demo.plan import DemoPlan, PlannedUnit, Sample, Scale, plan
+from app.services.demo.plan import DemoPlan, DemoUnit, Sample, Scale, plan
 from app.services.kernel import sequencer
 
 # So many communes are handed out at a time: whoever stops the load waits for no more.
@@ -113,7 +113,7 @@ def _begin(database: Database, planned: DemoPlan, load: Load) -> None:
             raise OtherData
 
 
-def _todo(database: Database, planned: DemoPlan) -> list[tuple[PlannedUnit, list[PlannedUnit]]]:
+def _todo(database: Database, planned: DemoPlan) -> list[tuple[DemoUnit, list[DemoUnit]]]:
     """The communes without members, with their branches."""
     somebody = sa.exists().where(col(Member.commune_id) == col(Unit.id))
     empty = select(Unit.id).where(col(Unit.level) == UnitLevel.commune, ~somebody)
@@ -136,7 +136,7 @@ class _Filler:
     database: Database
     load: Load
     planned: DemoPlan
-    communes: dict[int, tuple[PlannedUnit, list[PlannedUnit]]]
+    communes: dict[int, tuple[DemoUnit, list[DemoUnit]]]
     known_names: set[str] = field(default_factory=set)
 
     of_process: ClassVar["_Filler | None"] = None

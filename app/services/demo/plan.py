@@ -109,7 +109,7 @@ INTRODUCED: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedUnit:
+class DemoUnit:
     """`slug` is also the name of the unit's account."""
 
     id: int
@@ -119,11 +119,11 @@ class PlannedUnit:
     code: str | None = None
     area_type: AreaType | None = None
     opened_on: date
-    parent: "PlannedUnit | None" = None
+    parent: "DemoUnit | None" = None
     members: int = 0
 
     @property
-    def path(self) -> list["PlannedUnit"]:
+    def path(self) -> list["DemoUnit"]:
         """The unit itself, its parent, and so on to the top."""
         return [self, *(self.parent.path if self.parent else ())]
 
@@ -153,16 +153,16 @@ class DemoPlan:
     """Everything the demo consists of. `units` lists parents before children."""
 
     seed: int
-    units: tuple[PlannedUnit, ...]
+    units: tuple[DemoUnit, ...]
 
-    def at(self, level: UnitLevel) -> list[PlannedUnit]:
+    def at(self, level: UnitLevel) -> list[DemoUnit]:
         return [unit for unit in self.units if unit.level is level]
 
     @property
     def members(self) -> int:
         return sum(unit.members for unit in self.units)
 
-    def people(self, unit: PlannedUnit) -> list["DemoPerson"]:
+    def people(self, unit: DemoUnit) -> list["DemoPerson"]:
         """Each unit has a generator of its own: its people do not depend on the other units."""
         rng = seeded(self.seed, unit.slug)
         # What was added to the records since has a generator of its own: the people stay the same.
@@ -235,16 +235,16 @@ def _sample_commune(number: int, branches: int) -> CommuneFacts:
 
 def _units(
     provinces: Sequence[ProvinceFacts], sizes: Iterator[int], *, with_centre: bool
-) -> Iterator[PlannedUnit]:
+) -> Iterator[DemoUnit]:
     ids = count(1)
 
     def unit(
         level: UnitLevel,
         facts: DrawnFacts,
-        parent: PlannedUnit | None,
+        parent: DemoUnit | None,
         area: AreaType | None = None,
-    ) -> PlannedUnit:
-        return PlannedUnit(
+    ) -> DemoUnit:
+        return DemoUnit(
             id=next(ids),
             level=level,
             parent=parent,
@@ -252,11 +252,11 @@ def _units(
             **facts.model_dump(include={"slug", "name", "code", "opened_on"}),
         )
 
-    def communes(above: PlannedUnit, found: Sequence[CommuneFacts]) -> Iterator[PlannedUnit]:
+    def communes(above: DemoUnit, found: Sequence[CommuneFacts]) -> Iterator[DemoUnit]:
         for facts in found:
             yield (commune := unit(UnitLevel.commune, facts, above, facts.area_type))
             for number in range(1, facts.branches + 1):
-                yield PlannedUnit(
+                yield DemoUnit(
                     id=next(ids),
                     level=UnitLevel.branch,
                     slug=f"{commune.slug}-{number}",
@@ -277,13 +277,13 @@ def _units(
         yield from communes(top, facts.communes)
 
 
-def _centre(provinces: Sequence[ProvinceFacts]) -> PlannedUnit:
+def _centre(provinces: Sequence[ProvinceFacts]) -> DemoUnit:
     """The unit above the provinces; its id comes after theirs."""
     districts = [district for province in provinces for district in province.districts]
     communes = [commune for district in districts for commune in district.communes]
     communes += [commune for province in provinces for commune in province.communes]
     below = len(provinces) + len(districts) + len(communes)
-    return PlannedUnit(
+    return DemoUnit(
         id=below + sum(each.branches for each in communes) + 1,
         level=UnitLevel.central,
         slug="trunguong",

@@ -10,7 +10,7 @@ from app.db import insert_many, on_sqlite
 from app.models.base import Revised
 from app.models.kernel.units import IdentifierScheme, Unit, UnitClosure, UnitEdge, UnitIdentifier
 from app.services.demo.homes import Values
-from app.services.demo.plan import DemoPlan, PlannedUnit
+from app.services.demo.plan import DemoPlan, DemoUnit
 from app.services.kernel import changes
 from app.text import name_key, unit_sort_key
 
@@ -40,7 +40,7 @@ def write_units(session: Session, planned: DemoPlan, now: datetime) -> None:
         )
 
 
-def _unit_row(unit: PlannedUnit) -> Values:
+def _unit_row(unit: DemoUnit) -> Values:
     return {
         "id": unit.id,
         "level": unit.level,
@@ -59,7 +59,7 @@ def _unit_row(unit: PlannedUnit) -> Values:
     }
 
 
-def _edge_rows(unit: PlannedUnit) -> Iterator[Values]:
+def _edge_rows(unit: DemoUnit) -> Iterator[Values]:
     if unit.parent:
         yield {
             "unit_id": unit.id,
@@ -69,7 +69,7 @@ def _edge_rows(unit: PlannedUnit) -> Iterator[Values]:
         }
 
 
-def closure_rows(unit: PlannedUnit) -> Iterator[Values]:
+def closure_rows(unit: DemoUnit) -> Iterator[Values]:
     since = unit.opened_on
     for depth, ancestor in enumerate(unit.path):
         since = max(since, ancestor.opened_on)
@@ -82,7 +82,7 @@ def closure_rows(unit: PlannedUnit) -> Iterator[Values]:
         }
 
 
-def _identifier_rows(unit: PlannedUnit) -> Iterator[Values]:
+def _identifier_rows(unit: DemoUnit) -> Iterator[Values]:
     values = {IdentifierScheme.name: unit.name, IdentifierScheme.gso: unit.code}
     for scheme, value in values.items():
         if value:

@@ -1,4 +1,4 @@
-"""Notices of events: those invited are told when one is announced, changed or cancelled.
+"""Notices of events: those invited get one when an event is announced, changed or cancelled.
 
 They are sent by a durable job, so that an event of a province is announced at once. What a notice
 tells is read from the event when it is read, by who may see the event then.
@@ -32,7 +32,7 @@ _CHUNK = 500
 
 
 class EventNotice(StrEnum):
-    """What those invited are told."""
+    """What those invited read."""
 
     event_reminder = "event_reminder"
     event_announced = "event_announced"

@@ -252,7 +252,7 @@ def update(
 
 
 def _announced_as(sitting: EventSession) -> tuple[object, ...]:
-    """What those invited were told of it."""
+    """What those invited have read of it."""
     return sitting.starts_at, sitting.ends_at, sitting.place, sitting.mode, sitting.join_url
 
 

@@ -20,7 +20,7 @@ from obstore.store import ObjectStore, S3Store
 from app import logs
 from app.config import Settings
 from app.errors import Problem
-from app.services.files.protocol import Missing, ObjectDraft, full, key_of, name_of
+from app.services.files.protocol import ObjectDraft, ObjectMissing, full, key_of, name_of
 
 # Larger objects go in parts of this size, two at a time (S3 takes no smaller ones), and are read in
 # blocks of it.
@@ -91,7 +91,7 @@ class BucketStore:
         try:
             return io.BufferedReader(_Blocks(self._remote, key_of(name)))
         except FileNotFoundError:
-            raise Missing(name) from None
+            raise ObjectMissing(name) from None
 
     def size(self, name: UUID) -> int | None:
         with _answering():

@@ -9,7 +9,8 @@ from tempfile import mkstemp
 from typing import BinaryIO
 from uuid import UUID
 
-from app.services.files.protocol import Missing, ObjectDraft, full, key_of, name_of
+from app.services.files.protocol import ObjectDraft, ObjectMissing, full, key_of, name_of
+from app.services.kernel.durable import sync_folder
 
 _DRAFT = ".part-"
 
@@ -29,7 +30,7 @@ class FolderStore:
         try:
             return self._path(name).open("rb")
         except FileNotFoundError:
-            raise Missing(name) from None
+            raise ObjectMissing(name) from None
 
     def size(self, name: UUID) -> int | None:
         try:
@@ -74,7 +75,7 @@ class _FileDraft:
             os.fsync(self._file.fileno())
             self._file.close()
             self._draft.replace(self._path)
-            _sync(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise full(error) from error
 
@@ -82,11 +83,3 @@ class _FileDraft:
         with suppress(OSError):  # what could not be written cannot be flushed either
             self._file.close()
         self._draft.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from app.models.base import new_id
 from app.security import sealed_files
-from app.services.files.protocol import Missing, Store
+from app.services.files.protocol import ObjectMissing, Store
 
 _CONTEXT = b"hoiso:file"
 # The store does not have an object, or not as it was written.
-LOST = (Missing, sealed_files.Unreadable)
+LOST = (ObjectMissing, sealed_files.Unreadable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Cleaned:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class OpenedPicture:
     """A picture whose head was read."""
 
     media_type: str
@@ -98,7 +98,7 @@ _UNREADABLE: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, 
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[Picture]:
+def opened(data: bytes) -> Iterator[OpenedPicture]:
     """A picture by its head: nothing is decoded yet."""
     from PIL import Image, UnidentifiedImageError
 
@@ -115,7 +115,7 @@ def opened(data: bytes) -> Iterator[Picture]:
             raise TooManyPixels
         if media_type == JPEG and data.count(_SCAN) > MOST_SCANS:
             raise Damaged
-        yield Picture(media_type, image)
+        yield OpenedPicture(media_type, image)
 
 
 @cache
@@ -145,7 +145,7 @@ def _in_8_bits(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _in_srgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Phones write other colour spaces (Display P3), which most viewers need to be told of."""
+    """Phones write other colour spaces (Display P3), which the file has to name for most viewers."""
     from PIL import ImageCms
 
     profile = image.info.get("icc_profile")

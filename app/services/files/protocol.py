@@ -9,7 +9,7 @@ from uuid import UUID
 from app.errors import Problem
 
 
-class Missing(LookupError):
+class ObjectMissing(LookupError):
     """The store has no object of this id."""
 
 
@@ -29,7 +29,7 @@ class Store(Protocol):
     def create(self, name: UUID) -> ObjectDraft: ...
 
     def open(self, name: UUID) -> BinaryIO:
-        """`Missing` where there is none."""
+        """`ObjectMissing` where there is none."""
         ...
 
     def size(self, name: UUID) -> int | None:

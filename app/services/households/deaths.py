@@ -26,7 +26,7 @@ from app.services.members.following import Ending
 
 
 def follow(session: Session, ending: Ending) -> None:
-    """She who has left the union lives on in her household; she who has died does not."""
+    """A member who has left the union stays in her household; one who has died does not."""
     if ending.by is not Left.death:
         return
     named = sa.select(col(HouseholdPerson.household_id)).where(*_from(ending))

@@ -1,5 +1,5 @@
 """What an erasure does to the log of households that somebody headed once: they go by another name
-today, and their log must not go on telling hers."""
+today, and their log must not keep hers."""
 
 from functools import partial
 

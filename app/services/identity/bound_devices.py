@@ -1,5 +1,5 @@
 """The device that a sign-in session belongs to: found when the session is opened, seen when it goes
-on, and what the phone is told when the session ended with its device."""
+on, and what the phone is answered when the session ended with its device."""
 
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ _OF_SESSION = (
 def device_to_sign_in_on(session: Session, account_id: UUID, device_id: UUID) -> UUID | None:
     """The device, kept from being revoked until the commit; None where the account has no such one.
 
-    401 `device_revoked` once it was revoked: a thief who knows the password is told as well.
+    401 `device_revoked` once it was revoked: a thief who knows the password gets it as well.
     """
     device = session.exec(
         select(Device)
@@ -47,7 +47,7 @@ def see(session: Session, device_id: UUID | None) -> None:
 
 
 def told_of_session(db: Db, session_id: UUID) -> Problem | None:
-    """What a phone is told whose session ended with its device; None if it ended otherwise."""
+    """The refusal for a phone whose session ended with its device; None if it ended otherwise."""
     row = db.execute(_OF_SESSION, {"session_id": session_id}).one_or_none()
     return None if row is None else revoked(row)
 

@@ -13,7 +13,7 @@ from app.errors import Problem, invalid
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.security.secret_texts import canonical_code, digest
-from app.services.identity.lockout import Name, Source
+from app.services.identity.lockout import Source, TriedName
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db
 
@@ -87,10 +87,10 @@ def find_ways_in(db: Db, *, kind: AccountKind, username: str, source: Source) ->
     return None if row is None else WaysIn(**row._mapping)
 
 
-def name_of(account: WaysIn | None, *, kind: AccountKind, username: str) -> Name:
+def name_of(account: WaysIn | None, *, kind: AccountKind, username: str) -> TriedName:
     """The name as failures are counted for it."""
     issued = account and (account.code_digest or account.secret_digest)
-    return Name(kind, username, issued or "")
+    return TriedName(kind, username, issued or "")
 
 
 async def check_credentials(signin: Signin, account: WaysIn | None, given: Claimed) -> SignedIn:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from app.config import Settings
 from app.models.kernel.accounts import AccountKind
 from app.security.secret_texts import digest
-from app.services.kernel.limits import Limit, Limits
+from app.services.kernel.limits import Limit, RateLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class TriedName:
     """A name that is tried. `issued` is what an officer gave out for it last: guesses at what it
     replaced count no longer."""
 
@@ -36,7 +36,7 @@ class Name:
 class Lockout:
     """Counts attempts in the storage of the limits: exactly, in all processes that share it."""
 
-    def __init__(self, settings: Settings, limits: Limits, key: bytes) -> None:
+    def __init__(self, settings: Settings, limits: RateLimits, key: bytes) -> None:
         self._limits = limits
         self._key = key
         self._attempts = Limit.of_setting(
@@ -50,7 +50,7 @@ class Lockout:
         )
 
     def source(self, address: str, refresh_token: str | None = None) -> Source:
-        """Networks are told apart by a keyed digest: where somebody was is stored nowhere."""
+        """Networks are distinguished by a keyed digest: where somebody was is stored nowhere."""
         network = hmac.digest(self._key, network_of(address).encode(), "sha256").hex()[:32]
         return Source(network, digest(refresh_token) if refresh_token else None)
 
@@ -58,7 +58,7 @@ class Lockout:
         """Every attempt counts against its address: 429 above the limit."""
         self._limits.spend(self._attempts, network_of(address))
 
-    def try_once(self, name: Name, source: Source, *, known: bool) -> None:
+    def try_once(self, name: TriedName, source: Source, *, known: bool) -> None:
         """Count one attempt, before it is checked; 429 when it is one too many.
 
         `known`: this network or device has signed in under this name before. Names that do not
@@ -68,22 +68,24 @@ class Lockout:
         if not known:
             self._limits.spend(self._strangers, _alone(name))
 
-    def succeeded(self, name: Name, source: Source) -> None:
+    def succeeded(self, name: TriedName, source: Source) -> None:
         """It was right: what failed before, here, was its owner's."""
         for each in {name.issued, ""}:
-            self._limits.forget(self._failures, _pair(Name(name.kind, name.username, each), source))
+            self._limits.forget(
+                self._failures, _pair(TriedName(name.kind, name.username, each), source)
+            )
 
-    def unlock(self, name: Name) -> None:
+    def unlock(self, name: TriedName) -> None:
         """Strangers' failures are forgotten: the officer who reset the account vouches for the next
         attempts."""
         self._limits.forget(self._strangers, _alone(name))
 
 
-def _alone(name: Name) -> str:
+def _alone(name: TriedName) -> str:
     return f"{name.kind}/{name.username}"
 
 
-def _pair(name: Name, source: Source) -> str:
+def _pair(name: TriedName, source: Source) -> str:
     return f"{name.kind}/{source.network}/{name.issued}/{name.username}"
 
 

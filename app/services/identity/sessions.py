@@ -279,7 +279,7 @@ def change_password(
 def forget_old(session: Session) -> int:
     """Housekeeping: drop sessions that ended over 30 days ago, with their tokens.
 
-    Those of a phone that has yet to be wiped stay: by them it is told when it comes back.
+    Those of a phone that has yet to be wiped stay: by them it is recognised when it comes back.
     """
     limit = utc_now() - timedelta(days=30)
     to_be_wiped = sa.select(col(Device.id)).where(

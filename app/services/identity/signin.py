@@ -12,7 +12,7 @@ from app.security.tokens import BadToken, Keyring, VerifiedTokens
 from app.services.identity.hashing import HashingThreads
 from app.services.identity.lockout import Lockout
 from app.services.kernel.access import Actor
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class AccessClaims:
 class Signin:
     """Keys, hashing, lock-out and the cache of verified tokens."""
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    def __init__(self, settings: Settings, limits: RateLimits) -> None:
         self.settings = settings
         self.keyring: Keyring = settings.keyring()
         self.hasher = PasswordHasher(

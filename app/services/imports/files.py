@@ -20,7 +20,7 @@ from app.services.imports.places import Places
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.list_kinds import Json, KindOfList
 from app.workbooks import reading, template, writing
-from app.workbooks.said import Verdict
+from app.workbooks.said import RowVerdict
 from app.workbooks.tables import Limits, Table
 
 
@@ -71,7 +71,7 @@ def _written(write: Callable[[Path], Any]) -> bytes:
 
 def _verdicts(
     db: Db, actor: Actor, import_id: UUID, limits: Limits
-) -> tuple[Any, KindOfList, Table, dict[int, Verdict]]:
+) -> tuple[Any, KindOfList, Table, dict[int, RowVerdict]]:
     made = find_open(db, actor, import_id)
     kind = kind_of(made.kind)
     if made.forgotten_at is not None:
@@ -97,7 +97,7 @@ def _verdicts(
     return made, kind, table, verdicts
 
 
-def _verdict(actor: Actor, row: Any, index: Mapping[str, int], places: Places) -> Verdict:
+def _verdict(actor: Actor, row: Any, index: Mapping[str, int], places: Places) -> RowVerdict:
     content = store.content_of(row.content)
     found = content.get("problems", [])
     problems = [
@@ -116,7 +116,7 @@ def _verdict(actor: Actor, row: Any, index: Mapping[str, int], places: Places) -
     exists = row.entity_revision is not None or row.done_at is not None
     entity = str(row.entity_id) if row.entity_id is not None and exists else None
     known = [_told(each) for each in store.candidates_for(actor, content)]
-    return Verdict(row.outcome.value, entity, problems, "\n".join([*doubts, *known]) or None)
+    return RowVerdict(row.outcome.value, entity, problems, "\n".join([*doubts, *known]) or None)
 
 
 def _doubt(problem: Json) -> str:

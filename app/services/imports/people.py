@@ -31,7 +31,7 @@ _PERSON: AnySelect = sa.select(
 
 
 @dataclass(slots=True)
-class Found:
+class FoundPerson:
     """`member` is the person if there is no doubt; otherwise `maybe` holds the candidates."""
 
     member: Any = None
@@ -40,20 +40,20 @@ class Found:
 
 def find(
     db: Db, actor: Actor, reach: Reach, name: str, birth: str | None, citizen_id: str | None
-) -> Found:
+) -> FoundPerson:
     """Find a member within scope by number and name, or the only one with the name and birth (a
     year is enough). A name alone, or several matches, is left to people.
     """
     known = [row for row in _named(db, reach, name) if actor.covers(Right.members_read, row)]
     numbered = _numbered(db, actor, reach, citizen_id) if citizen_id else []
     if len(numbered) == 1 and numbered[0].sort_key in sort_keys(name):
-        return Found(numbered[0])
+        return FoundPerson(numbered[0])
     if numbered:
-        return Found(maybe=numbered)
+        return FoundPerson(maybe=numbered)
     born = [row for row in known if birth is not None and births_agree(row.birth_date, birth)]
     if len(born) == 1:
-        return Found(born[0])
-    return Found(maybe=born or ([] if birth is not None else known))
+        return FoundPerson(born[0])
+    return FoundPerson(maybe=born or ([] if birth is not None else known))
 
 
 def _named(db: Db, reach: Reach, name: str) -> Sequence[Any]:

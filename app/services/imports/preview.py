@@ -24,7 +24,7 @@ from app.services.imports.choices import Choices, choices_of
 from app.services.imports.kinds import kind_of, of_file
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.list_kinds import Frame, Given, KindOfList, LeftOut, RowPlan, spoken
+from app.services.kernel.list_kinds import Frame, Given, KindOfList, RowPlan, WithoutCells, spoken
 from app.services.members import elsewhere
 from app.services.units.rows import unit_of
 from app.workbooks import headers, reading, rows
@@ -295,7 +295,7 @@ def frame_of(made: Any, unit: Unit, found: Mapping[str, Any]) -> Frame:
         duplicates=Duplicates(options["duplicates"]),
         empty_cells=EmptyCells(options["empty_cells"]),
         accept=frozenset(options["accept"]),
-        leave_out=LeftOut(
+        leave_out=WithoutCells(
             frozenset(left_out["fields"]),
             frozenset(left_out["codes"]),
             headers.optional(kind_of(made.kind).name),

@@ -1,6 +1,6 @@
 """Rate limits: how often somebody may do something (HOISO_RATE_LIMIT_STORAGE keeps the counts).
 
-Each capability declares its own `Limit`; `Limits` of the running server counts them all.
+Each capability declares its own `Limit`; `RateLimits` of the running server counts them all.
 """
 
 import time
@@ -43,7 +43,7 @@ class Limit:
             raise BadSettings(message) from None
 
 
-class Limits:
+class RateLimits:
     """The counts of a server; without their storage, whatever is limited answers 503: not
     counting would open the door to guessing."""
 
@@ -92,12 +92,12 @@ class Limits:
 
 
 @cache
-def limits_in(storage: str) -> Limits:
-    """The counts kept in a storage: a process has one `Limits` for each."""
-    return Limits(storage)
+def limits_in(storage: str) -> RateLimits:
+    """The counts kept in a storage: a process has one `RateLimits` for each."""
+    return RateLimits(storage)
 
 
-def limits_of(db: Connection | Session) -> Limits:
+def limits_of(db: Connection | Session) -> RateLimits:
     """The counts of the server that the database at hand belongs to."""
     return limits_in(settings_of(db).rate_limit_storage)
 

@@ -28,7 +28,7 @@ SET = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class WithoutCells:
     """Whose wrong cells rows are written without: those of these fields, those with these codes.
 
     `optional` are the fields that a row may do without.
@@ -48,7 +48,7 @@ class LeftOut:
 
 
 def spoken(text: str) -> str:
-    """What cells are told apart by, where somebody chose what they mean."""
+    """What distinguishes cells, where somebody chose what they mean."""
     return clean(text).casefold()
 
 
@@ -62,7 +62,7 @@ class Frame:
     duplicates: Duplicates = Duplicates.hold
     empty_cells: EmptyCells = EmptyCells.keep
     accept: frozenset[str] = frozenset()
-    leave_out: LeftOut = LeftOut()
+    leave_out: WithoutCells = WithoutCells()
     meanings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def meaning(self, field_: str, written: str) -> Any:

@@ -25,7 +25,7 @@ from app.models.memberships.transfers import UNDER_WAY, Transfer
 from app.services.kernel import changes, provinces
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.kernel.limits import Limit, Limits
+from app.services.kernel.limits import Limit, RateLimits
 from app.services.members import persons
 from app.services.units.rows import hold, hold_by_asking, locked_is_409, unit_of
 from app.services.units.units import closed, ensure_open
@@ -198,7 +198,7 @@ def _status(life: Life) -> MemberStatus:
 
 def find_known(
     session: Session,
-    limits: Limits,
+    limits: RateLimits,
     actor: Actor,
     life: Life | None,
     branch: Unit,

@@ -19,7 +19,7 @@ from app.models.members.spells import (
 )
 from app.services.duplicates import pairs
 from app.services.kernel.access import Actor, ensure, require_somewhere
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 from app.services.members import following, rewriting, spells
 from app.services.members.following import Ending
 from app.services.members.spells import Life
@@ -83,9 +83,9 @@ def _left(
 
 
 def readmit(
-    session: Session, limits: Limits, actor: Actor, member_id: UUID, body: ReadmissionCreate
+    session: Session, limits: RateLimits, actor: Actor, member_id: UUID, body: ReadmissionCreate
 ) -> Membership:
-    """She who left comes back, to any branch, not before the day after her last one."""
+    """A member who left comes back, to any branch, not before the day after her last one."""
     require_somewhere(session, actor, Right.members_read)
     # With her old branches in one go, in their order, before `find_target` asks for this one.
     branch_id = body.branch_id or own_branch(

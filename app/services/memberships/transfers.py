@@ -33,7 +33,7 @@ from app.services.duplicates import pairs
 from app.services.groups import groups
 from app.services.kernel.access import Actor, forbidden, require_somewhere
 from app.services.kernel.created_once import holds, insert, sent_before
-from app.services.kernel.limits import Limits
+from app.services.kernel.limits import RateLimits
 from app.services.members import spells
 from app.services.members.spells import Life
 from app.services.memberships import under_way
@@ -45,7 +45,7 @@ from app.services.units.rows import being_reorganised, find, unit_of
 
 def request(
     session: Session,
-    limits: Limits,
+    limits: RateLimits,
     actor: Actor,
     member_id: UUID,
     body: TransferCreate,

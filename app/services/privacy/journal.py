@@ -31,6 +31,7 @@ from app.errors import Problem
 from app.models.members.spells import Membership
 from app.models.privacy.erasures import Erasure
 from app.services.kernel import following
+from app.services.kernel.durable import sync_folder
 from app.vault import Vault
 
 _MAGIC: Final = "hoiso-erasures 1"
@@ -117,11 +118,7 @@ class Journal:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
         if is_new:
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.path.parent)
 
     def _sealed(self, journal_id: str, number: int, entry: dict[str, Any]) -> str:
         return self.vault.seal(orjson.dumps(entry).decode(), _field(journal_id, number))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 
-from app.services.reorganisations.world import Holder, World
+from app.services.reorganisations.world import CodeHolder, World
 from app.services.units.handing import Ref
 from app.services.units.tree import DAY
 
@@ -14,21 +14,23 @@ def taken(
     """The units among `given` whose new code another one has on a day of theirs; `renamed` give up
     the code they had."""
     holders = {
-        code: [Holder(row.unit, row.valid_from, _until(world, row, renamed, since)) for row in rows]
+        code: [
+            CodeHolder(row.unit, row.valid_from, _until(world, row, renamed, since)) for row in rows
+        ]
         for code, rows in world.holders.items()
     }
     for ref in given:
         code = world.units[ref].code
         if code is None:
             continue
-        own = Holder(ref, since, world.units[ref].closed_on)
+        own = CodeHolder(ref, since, world.units[ref].closed_on)
         others = holders.setdefault(code, [])
         if any(other.unit != ref and other.overlaps(own) for other in others):
             yield ref, code
         others.append(own)
 
 
-def _until(world: World, row: Holder, renamed: Collection[Ref], since: date) -> date | None:
+def _until(world: World, row: CodeHolder, renamed: Collection[Ref], since: date) -> date | None:
     """The last day of a code, once the draft is done."""
     unit = world.units.get(row.unit)
     if unit is None:

@@ -58,7 +58,7 @@ class Decided(NamedTuple):
 def create(
     session: Session, actor: Actor, body: ReorganisationCreate
 ) -> tuple[Reorganisation, bool]:
-    """A draft; those who may decide on it are told."""
+    """A draft; those who may decide on it are notified."""
     row, is_new = drafts.create(session, actor, body)
     if is_new:
         ask(session, actor, row)

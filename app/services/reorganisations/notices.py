@@ -1,4 +1,4 @@
-"""Who is told of a reorganisation that was done: the officers and heads of the units concerned."""
+"""Who is notified of a reorganisation that was done: the officers and heads of the units concerned."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -12,7 +12,7 @@ from app.db import chunks
 from app.models.households.households import HouseholdPlace
 from app.models.members.spells import Membership
 from app.services.kernel.access import Db
-from app.services.units.handing import Handing, Part, Ref
+from app.services.units.handing import BranchPart, Handing, Ref
 
 
 @dataclass(slots=True)
@@ -22,21 +22,21 @@ class Residents:
     members: dict[UUID, date] = field(default_factory=dict)
     households: dict[UUID, date] = field(default_factory=dict)
 
-    def days_of(self, part: Part) -> list[date]:
+    def days_of(self, part: BranchPart) -> list[date]:
         return [
             *(self.members[each] for each in part.member_ids),
             *(self.households[each] for each in part.household_ids),
         ]
 
-    def take(self, part: Part) -> None:
+    def take(self, part: BranchPart) -> None:
         for member_id in part.member_ids:
             del self.members[member_id]
         for household_id in part.household_ids:
             del self.households[household_id]
 
     @property
-    def left(self) -> Part:
-        return Part(frozenset(self.members), frozenset(self.households))
+    def left(self) -> BranchPart:
+        return BranchPart(frozenset(self.members), frozenset(self.households))
 
 
 def load(db: Db, branch_ids: Collection[int]) -> dict[Ref, Residents]:
@@ -63,12 +63,12 @@ def load(db: Db, branch_ids: Collection[int]) -> dict[Ref, Residents]:
 class Handings:
     """What branches hand over, over all operations: what goes on once more goes to the last at once."""
 
-    parts: dict[tuple[int, Ref], Part] = field(default_factory=dict)
+    parts: dict[tuple[int, Ref], BranchPart] = field(default_factory=dict)
     wholes: dict[int, Ref] = field(default_factory=dict)
 
-    def hand(self, unit: int, to: Ref, part: Part) -> None:
+    def hand(self, unit: int, to: Ref, part: BranchPart) -> None:
         if unit != to:
-            self.parts[unit, to] = self.parts.get((unit, to), Part()) | part
+            self.parts[unit, to] = self.parts.get((unit, to), BranchPart()) | part
 
     def empty(self, unit: Ref, to: Ref) -> None:
         """All that is left in it, and what others have handed to it."""

@@ -1,4 +1,4 @@
-"""What was decided for a day and was not done on it: a draft again, of which all who had a part are told."""
+"""What was decided for a day and was not done on it: a draft again; all who had a part in it are notified."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

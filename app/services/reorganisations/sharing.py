@@ -10,7 +10,7 @@ from app.models.kernel.units import UnitLevel
 from app.models.reorganisations.operations import SplitUnit, TransferPart
 from app.services.reorganisations.residents import Handings, Residents
 from app.services.reorganisations.world import Known
-from app.services.units.handing import Part, Ref
+from app.services.units.handing import BranchPart, Ref
 from app.services.units.identifiers import date_conflict
 from app.services.units.tree import DAY
 from app.services.units.units import ensure_open
@@ -58,7 +58,7 @@ class Sharing:
     def _of(self, unit: Known) -> Residents:
         return self.residents.get(unit.ref, Residents())
 
-    def _pass_on(self, unit: Known, heir: Known, part: Part, pointer: str) -> None:
+    def _pass_on(self, unit: Known, heir: Known, part: BranchPart, pointer: str) -> None:
         if heir is unit or not part or not isinstance(unit.ref, int):
             return
         if heir.level is not UnitLevel.branch:
@@ -77,14 +77,14 @@ class Sharing:
         self.done(heir)
 
 
-def _unassigned(unit: Known, left: Part) -> Problem:
+def _unassigned(unit: Known, left: BranchPart) -> Problem:
     """Somebody goes nowhere; how many is said to those who may count them."""
     counts = {"members": len(left.member_ids), "households": len(left.household_ids)}
     shown = counts if unit.members_shown else dict.fromkeys(counts, "…")
     return Problem("people_unassigned", unit=unit.name, **shown)
 
 
-def _assigned(body: SplitUnit, there: Residents) -> Mapping[Ref, Part]:
+def _assigned(body: SplitUnit, there: Residents) -> Mapping[Ref, BranchPart]:
     """Those who go to each branch: all of this one, each named once."""
     members = {f"/members/{n}": each for n, each in enumerate(body.members)}
     households = {f"/households/{n}": each for n, each in enumerate(body.households)}
@@ -102,7 +102,7 @@ def _assigned(body: SplitUnit, there: Residents) -> Mapping[Ref, Part]:
         there.households,
     )
     return {
-        ref: Part(
+        ref: BranchPart(
             frozenset(each.member_id for each in members.values() if each.to_id == ref),
             frozenset(each.household_id for each in households.values() if each.to_id == ref),
         )
@@ -110,11 +110,11 @@ def _assigned(body: SplitUnit, there: Residents) -> Mapping[Ref, Part]:
     }
 
 
-def _transferred(body: TransferPart, there: Residents) -> Part:
+def _transferred(body: TransferPart, there: Residents) -> BranchPart:
     """Those who go, all of the branch that they leave."""
     _ensure_there(_pointers("/member_ids", body.member_ids), there.members)
     _ensure_there(_pointers("/household_ids", body.household_ids), there.households)
-    return Part(frozenset(body.member_ids), frozenset(body.household_ids))
+    return BranchPart(frozenset(body.member_ids), frozenset(body.household_ids))
 
 
 def _pointers(name: str, ids: Sequence[UUID]) -> Mapping[str, UUID]:

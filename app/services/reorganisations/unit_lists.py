@@ -158,7 +158,7 @@ class _Planner(NamingRows):
             yield "row", str(made.writes["parent_id"]), said["level"], said["name"].casefold()
 
     def _try(self) -> None:
-        """What the rules of the tree refuse; the others are told which act they will be part of."""
+        """What the rules of the tree refuse; the others say which act they will be part of."""
         due = {
             unit_rows.key_of(row.number): (row, made) for row, made in self._due() if made.writes
         }

@@ -27,7 +27,7 @@ from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.list_kinds import Done, Json, RowsDue
 from app.services.reorganisations import acts, applying, reverting
 from app.services.reorganisations.planning import Trouble, plan
-from app.services.reorganisations.world import Holder, World, load, named_units
+from app.services.reorganisations.world import CodeHolder, World, load, named_units
 from app.services.units.rows import find_many
 from app.services.units.tree import lock_tree
 
@@ -125,7 +125,7 @@ def _tried(
         world = made.world
         for each in operations:
             if each.code is not None:
-                holder = Holder(each.key, step.since, each.closed_on)
+                holder = CodeHolder(each.key, step.since, each.closed_on)
                 world.holders.setdefault(each.code, []).append(holder)
     return found
 

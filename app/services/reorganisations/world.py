@@ -63,14 +63,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class CodeHolder:
     """A unit has the code on these days."""
 
     unit: Ref
     valid_from: date
     valid_to: date | None
 
-    def overlaps(self, other: "Holder") -> bool:
+    def overlaps(self, other: "CodeHolder") -> bool:
         first, second = sorted((self, other), key=lambda each: each.valid_from)
         return first.valid_to is None or second.valid_from <= first.valid_to
 
@@ -78,7 +78,7 @@ class Holder:
 @dataclass(slots=True)
 class World:
     units: dict[Ref, Known]
-    holders: dict[str, list[Holder]] = field(default_factory=dict)
+    holders: dict[str, list[CodeHolder]] = field(default_factory=dict)
     # Named by an operation, and out of the scope of whoever plans: as if they did not exist.
     hidden: set[Ref] = field(default_factory=set)
     # Of branches whose people are shared out.
@@ -168,7 +168,7 @@ def load(
             id_ for id_ in named & by_id.keys() if not actor.covers(Right.units_read, by_id[id_])
         }
     for unit_id, code, first, last in code_holders(db, codes, since):
-        world.holders.setdefault(code, []).append(Holder(unit_id, first, last))
+        world.holders.setdefault(code, []).append(CodeHolder(unit_id, first, last))
     return world
 
 

@@ -29,7 +29,7 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import Circle, Follows, SyncKind
 from app.services.kernel.reach import Reach, within
 from app.services.sync import slices
-from app.services.sync.pages import Item, Page, dropped, kept
+from app.services.sync.pages import BoundedPage, Item, dropped, kept
 from app.services.sync.slices import Key
 from app.services.units.rows import find_many
 
@@ -42,7 +42,7 @@ Touched = Mapping[str, Mapping[Key, bool]]
 
 
 @dataclass(frozen=True)
-class Batch:
+class ChangeBatch:
     """Changes of the log, oldest first."""
 
     rows: Sequence[Any]
@@ -52,8 +52,8 @@ class Batch:
         seq: int = self.rows[-1].seq
         return seq
 
-    def half(self) -> "Batch":
-        return Batch(self.rows[: len(self.rows) // 2])
+    def half(self) -> "ChangeBatch":
+        return ChangeBatch(self.rows[: len(self.rows) // 2])
 
     @cached_property
     def operations(self) -> Mapping[str, Mapping[str, set[Operation]]]:
@@ -79,7 +79,7 @@ def unread(
     day: date,
     circle: Circle,
     after: int,
-) -> tuple[Batch, bool]:
+) -> tuple[ChangeBatch, bool]:
     """The next changes in these units that decide about rows of these kinds; whether they are all."""
     entities = {"unit"}
     for kind in kinds:
@@ -89,7 +89,7 @@ def unread(
     is_all = len(rows) < MOST_CHANGES
     until = None if is_all else rows[-1].seq
     rows += _elsewhere(db, kinds, day, circle, (after, until))
-    return Batch(sorted(rows, key=attrgetter("seq"))), is_all
+    return ChangeBatch(sorted(rows, key=attrgetter("seq"))), is_all
 
 
 def _elsewhere(
@@ -133,13 +133,13 @@ def page_of(
     db: Connection,
     actor: Actor,
     kinds: Sequence[SyncKind],
-    batch: Batch,
+    batch: ChangeBatch,
     day: date,
     room: int,
-) -> tuple[Page, Batch]:
+) -> tuple[BoundedPage, ChangeBatch]:
     """As many of the changes as there is room for, at least one; and which these are."""
     while True:
-        page = Page(room)
+        page = BoundedPage(room)
         many = len(batch.rows) > 1
         if _fill(page, db, actor, kinds, _touched(db, kinds, batch), day, many=many):
             return page, batch
@@ -147,7 +147,7 @@ def page_of(
 
 
 def _fill(
-    page: Page,
+    page: BoundedPage,
     db: Connection,
     actor: Actor,
     kinds: Sequence[SyncKind],
@@ -181,7 +181,7 @@ def _fill(
     return not (page.is_full and many)
 
 
-def _touched(db: Connection, kinds: Sequence[SyncKind], batch: Batch) -> Touched:
+def _touched(db: Connection, kinds: Sequence[SyncKind], batch: ChangeBatch) -> Touched:
     """The rows that the changes decide about: changed themselves, or shown by what has changed."""
     found: defaultdict[str, dict[Key, bool]] = defaultdict(dict)
     for kind in kinds:
@@ -201,7 +201,9 @@ def _has_entered(done: set[Operation]) -> bool:
     )
 
 
-def _followed(db: Connection, follows: Follows, batch: Batch, *, entered: bool) -> Iterable[Key]:
+def _followed(
+    db: Connection, follows: Follows, batch: ChangeBatch, *, entered: bool
+) -> Iterable[Key]:
     changed = [
         text
         for text, done in batch.operations.get(follows.entity, {}).items()
@@ -220,7 +222,7 @@ def _followed(db: Connection, follows: Follows, batch: Batch, *, entered: bool) 
         yield from _named_by_gone(db, follows.entity, follows.key_in_log, batch)
 
 
-def _with_fields(db: Connection, follows: Follows, batch: Batch) -> set[str]:
+def _with_fields(db: Connection, follows: Follows, batch: ChangeBatch) -> set[str]:
     """The rows of an entity that are gone, or of which some fields were changed."""
     rows = [row for row in batch.rows if row.entity == follows.entity]
     found = {row.entity_id for row in rows if row.operation in _GONE}
@@ -234,7 +236,7 @@ def _with_fields(db: Connection, follows: Follows, batch: Batch) -> set[str]:
     }
 
 
-def _named_by_gone(db: Connection, entity: str, column: str, batch: Batch) -> Iterable[Key]:
+def _named_by_gone(db: Connection, entity: str, column: str, batch: ChangeBatch) -> Iterable[Key]:
     """What rows named that are gone: only the log knows it."""
     ids = [
         row.change_id

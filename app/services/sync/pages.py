@@ -11,7 +11,7 @@ from app.services.kernel.offers import SyncData, SyncKind
 from app.services.sync.slices import Key, RowPlace
 
 
-class Page:
+class BoundedPage:
     """Items as JSON, and those of them that show a row; `room` is how many bytes may still be added."""
 
     def __init__(self, room: int) -> None:
@@ -33,7 +33,7 @@ class Page:
         if item.row is not None:
             self.shown.append({"kind": item.kind, "row": item.row})
 
-    def take(self, other: "Page") -> bool:
+    def take(self, other: "BoundedPage") -> bool:
         """Add what another page has, after what this one has; false where it has no room."""
         size = sum(map(len, other.items))
         if not self.fits(size):

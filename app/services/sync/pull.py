@@ -23,7 +23,7 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import Circle, SyncData, SyncKind
 from app.services.sync import cursors, data, deltas, slices
 from app.services.sync.cursors import Cursor, SnapshotWalk
-from app.services.sync.pages import Page, dropped, kept
+from app.services.sync.pages import BoundedPage, dropped, kept
 from app.services.sync.scopes import Scope, differing, versions
 from app.services.sync.slices import RowPlace
 from app.services.units.rows import find
@@ -38,7 +38,7 @@ class Pulled:
     """A page, the sealed cursor after it, the number of the change that it has come to, and whether
     the phone has all there is with it."""
 
-    page: Page
+    page: BoundedPage
     cursor: str
     seq: int
     checkpoint: bool
@@ -52,7 +52,7 @@ def pull(db: Connection, actor: Actor, query: SyncQuery, sealer: Sealer) -> Pull
         else:
             cursor = cursors.read(db, actor, query.cursor, sealer)
             _ensure_same(cursor, query)
-        page = _Pull(db, actor, cursor, Page(query.max_bytes))
+        page = _Pull(db, actor, cursor, BoundedPage(query.max_bytes))
         checkpoint = page.fill()
         return Pulled(page.page, page.cursor.sealed(sealer), page.cursor.seq, checkpoint)
 
@@ -107,7 +107,7 @@ class _Pull:
     db: Connection
     actor: Actor
     cursor: Cursor
-    page: Page
+    page: BoundedPage
     kinds: list[SyncKind] = field(init=False)
     lists: list[SyncData] = field(init=False)
     scope: Scope = field(init=False)

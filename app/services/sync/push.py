@@ -59,19 +59,11 @@ class _Sent:
     @classmethod
     def of(cls, at: int, sent: SentItem[OperationItem]) -> "_Sent":
         text = json.dumps(sent.raw, sort_keys=True)
-        given = sent.raw.get("op_id") if isinstance(sent.raw, dict) else None
-        return cls(at, sent, _uuid(given), text)
+        return cls(at, sent, sent.id_in("op_id"), text)
 
     @property
     def why_unreadable(self) -> Problem:
         return unreadable(self.sent.errors)
-
-
-def _uuid(value: object) -> UUID | None:
-    try:
-        return UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +214,7 @@ def _failed(_: Session, __: _Sender, one: _Sent, ___: PushedOperation) -> Outcom
 def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
     item = one.sent.item
     raw = one.sent.raw
-    record_id = _uuid(raw.get("id")) if item is None else item.id
+    record_id = one.sent.id_in("id") if item is None else item.id
     kind = _kind(raw.get("kind")) if item is None else item.kind
     return {
         "id": new_id(),

@@ -60,7 +60,7 @@ class Scope:
         return frozenset((reach, held & rights) for reach, held in self.parts if held & rights)
 
     def may_hold(self, kind: SyncKind) -> bool:
-        """Whether rows of a kind may be in it: of others not even a key is told."""
+        """Whether rows of a kind may be in it: of others not even a key is sent."""
         return any(kind.right in rights for _, rights in self.parts)
 
     @property

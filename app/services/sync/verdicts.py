@@ -1,4 +1,4 @@
-"""What became of an operation: how it is kept, and how it is told in the language of the reader."""
+"""What became of an operation: how it is kept, and how it reads in the language of the reader."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def keep(row: PushedOperation, outcome: Outcome) -> None:
 
 
 def _told(outcome: Outcome) -> str | None:
-    """What is to be told in both languages; the phone that asks later may have another one."""
+    """The sentences in both languages; the phone that asks later may have another one."""
     beside = {
         "others": [*outcome.others],
         "fields": [*outcome.fields],

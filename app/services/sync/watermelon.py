@@ -43,7 +43,7 @@ def changes_of(items: Iterable[bytes]) -> dict[str, dict[str, list[Any]]]:
     """The items of a page (as SyncItem) as a set of changes: each id once, as it was said last.
 
     Nothing is `created`: the server does not know what the phone has, and WatermelonDB creates what it
-    is told to update and does not have.
+    gets as updated and does not have.
     """
     said: defaultdict[str, dict[str, Mapping[str, Any] | None]] = defaultdict(dict)
     for text in items:

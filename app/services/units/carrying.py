@@ -30,7 +30,7 @@ def hold_for_change(session: Session, unit_ids: Collection[int]) -> dict[int, Un
 
 @contextmanager
 def telling(session: Session, progress: Callable[[int, int], None]) -> Iterator[None]:
-    """What is carried in it is told: so many units of so many are elsewhere."""
+    """How far it is: so many units of so many are elsewhere."""
     session.info["carried"] = progress
     try:
         yield

@@ -12,7 +12,7 @@ from app.db import chunks
 from app.errors import Problem
 from app.services.kernel.access import Db
 from app.services.kernel.manifest import manifest
-from app.services.units.handing import Handing, Part, Ref
+from app.services.units.handing import BranchPart, Handing, Ref
 
 Columns = Mapping[str, int | None]
 # Rows of a unit and days of it.
@@ -56,7 +56,7 @@ class Concerned:
         return [*self.moved, *(each.unit for each in self.handed if each.only is None)]
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[BranchPart]:
         """What goes out of the others."""
         whole = set(self.going)
         return [
@@ -72,7 +72,7 @@ class Handover:
     from_ids: Sequence[int]
     to_id: int
     since: date
-    only: Part | None = None
+    only: BranchPart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,21 @@ Ref = int | str
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BranchPart:
     """Some of the people and households of a branch."""
 
     member_ids: frozenset[UUID] = frozenset()
     household_ids: frozenset[UUID] = frozenset()
 
-    def __or__(self, other: "Part") -> "Part":
-        return Part(self.member_ids | other.member_ids, self.household_ids | other.household_ids)
+    def __or__(self, other: "BranchPart") -> "BranchPart":
+        return BranchPart(
+            self.member_ids | other.member_ids, self.household_ids | other.household_ids
+        )
 
-    def __sub__(self, other: "Part") -> "Part":
-        return Part(self.member_ids - other.member_ids, self.household_ids - other.household_ids)
+    def __sub__(self, other: "BranchPart") -> "BranchPart":
+        return BranchPart(
+            self.member_ids - other.member_ids, self.household_ids - other.household_ids
+        )
 
     def __bool__(self) -> bool:
         return bool(self.member_ids or self.household_ids)
@@ -31,7 +35,7 @@ class Handing:
 
     unit: int
     to: Ref
-    only: Part | None = None
+    only: BranchPart | None = None
 
 
 def branch_after(handed: Sequence[Handing], member_id: UUID, branch_id: int) -> Ref:

@@ -1,6 +1,6 @@
 """Books that combine what the fixed ones have one by one, as a commune's own files do.
 
-Their share is told apart: the reader is not made from them.
+Their share is reported separately: the reader is not made from them.
 """
 
 from tests.workbooks.wild import files

@@ -1,4 +1,4 @@
-"""What became of a book that was sent: its rows right, told, silently wrong or lost.
+"""What became of a book that was sent: its rows right, reported, silently wrong or lost.
 
 Over HTTP alone: a book is sent, applied as it is (or once everything proposed was accepted), and the
 records it made are compared with what is expected of its rows, field by field.

@@ -1,7 +1,7 @@
 """Books by hands that have never seen the reader, each as another person keeps her list.
 
 Expected is what a careful cadre would write by hand of each row; where she would ask first, the row
-waits. Their share is told apart. After their first look (told in floor.py) the reader was mended
+waits. Their share is reported separately. After their first look (described in floor.py) the reader was mended
 by what they showed, so it is no longer the share of lists that nobody has seen.
 """
 

@@ -29,7 +29,7 @@ SINCE = column("Năm vào Hội", "joined_on")
 NOTE = column("Ghi chú", "note")
 # From this year of birth on a woman joined soon after she was of age.
 _YOUNG = 1996
-# As the keyboard sets the tone unless it is told otherwise.
+# As the keyboard sets the tone unless it is set otherwise.
 _TYPED = {"Hoà": "Hòa", "Thuý": "Thúy", "Thuỷ": "Thủy"}
 # Born before, she went to a school of ten classes.
 _TWELVE_CLASSES = 1964
