@@ -22,6 +22,7 @@ from app.db.statements import (
     insert_new,
     on_sqlite,
     one_moment,
+    take_time,
     upsert,
     wait_for_locks,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "one_moment",
     "sender_of",
     "settings_of",
+    "take_time",
     "upsert",
     "vault_of",
     "wait_for_locks",

@@ -44,6 +44,15 @@ def wait_for_locks(session: Session) -> None:
 _WAITING = sa.select(sa.func.set_config("lock_timeout", "0", sa.true()))
 
 
+def take_time(db: Connection | Session) -> None:
+    """Nobody waits for an answer: no statement of this transaction is cut off."""
+    if not on_sqlite(db):
+        db.execute(_NO_TIMEOUT)
+
+
+_NO_TIMEOUT = sa.select(sa.func.set_config("statement_timeout", "0", sa.true()))
+
+
 @contextmanager
 def one_moment(db: Connection) -> Iterator[None]:
     """Give several reads of an autocommit connection one snapshot, so that their sums agree even

@@ -80,6 +80,7 @@ def attend(session: Session, session_id: UUID, branch_of: Mapping[UUID, int]) ->
     sitting = session.get_one(EventSession, session_id)
     rows = [
         {
+            "id": attended.fact_id(session_id, member_id),
             "session_id": session_id,
             "member_id": member_id,
             "local_date": sitting.local_date,

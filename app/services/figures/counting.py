@@ -23,7 +23,7 @@ from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, places
 from app.services.figures.rollups import KeptFigures, Wanted
-from app.services.figures.rows import chosen, rows_of
+from app.services.figures.rows import chosen, few_rows_of, rows_of
 from app.services.kernel import dated
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows, RecordedThen
@@ -81,7 +81,9 @@ def live(
     that have any rows; `of_some`: the places are a few units of the parts."""
     source = figures[0].rows
     assert source is not None  # noqa: S101  # they count rows
-    rows = rows_of(source, place)
+    rows: sa.Subquery | sa.CTE = rows_of(source, place)
+    if place.is_wide and not any(figure.is_stored for figure in figures):
+        rows, place = few_rows_of(source, place)
     measures = [
         _measure(figure, rows, place).label(f"figure_{number}")
         for number, figure in enumerate(figures)
@@ -112,7 +114,9 @@ def live(
     return cells
 
 
-def _measure(figure: Figure, rows: sa.Subquery, place: PeriodPlaces) -> sa.ColumnElement[Any]:
+def _measure(
+    figure: Figure, rows: sa.Subquery | sa.CTE, place: PeriodPlaces
+) -> sa.ColumnElement[Any]:
     told = figure.told
     which = chosen(told, rows, place)
     if told.amount is not None:

@@ -9,7 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.db import Database, chunks, insert_many, one_moment
+from app.db import Database, chunks, insert_many, one_moment, take_time
 from app.models.base import new_id
 from app.models.figures.rollups import FigureFold, FigureKept, FigureStale
 from app.models.kernel.changes import FeedHead
@@ -77,6 +77,7 @@ def _catch_up(database: Database) -> int:
         with database.writing() as session:
             if session.execute(_LOCK_FOLD).scalar_one() != behind.since.since:
                 break  # another fold has been here
+            take_time(session)
             counted += step(session)
     return counted
 
@@ -214,6 +215,7 @@ def _fill(database: Database) -> int:
             above_them = above(db, days)
         for series, some in alike({day: begun.missing[day] for day in days}):
             with database.reading() as db, one_moment(db):
+                take_time(db)
                 found = _found(db, series, some, above_them)
             with database.writing() as session:
                 session.execute(_LOCK_FOLD)

@@ -14,6 +14,8 @@ from app.services.figures.periods import Days
 from app.services.units import hierarchy
 from app.services.units.hierarchy import UnitTree
 
+# Units that have thousands in them, or more.
+_WIDE = (UnitLevel.central, UnitLevel.province, UnitLevel.district)
 # The part of what is in the unit and in none below it; no unit has this id.
 OWN = 0
 UnitIds = Sequence[int] | AnySelect
@@ -76,6 +78,10 @@ class PeriodPlaces:
     trees: Sequence[int]
     asked: Parts | None = None
     in_trees: Sequence[UnitTree] = ()
+
+    @property
+    def is_wide(self) -> bool:
+        return self.asked is not None and self.asked.unit.level in _WIDE
 
     def of(self, unit_ids: UnitIds) -> "PeriodPlaces":
         """The same, of these units alone."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from app.db import Database
+from app.db import Database, take_time
 from app.services.figures import moments, once, stored
 from app.services.figures.moments import Moment
 from app.services.figures.series import Series
@@ -31,6 +31,7 @@ def check(database: Database, *, repair: bool) -> list[Wrong]:
     wrong: list[Wrong] = []
     for day in days:
         with database.reading() as db, moments.one(db) as moment:
+            take_time(db)
             wrong += _wrong_on(moment, day)
     if repair:
         for day, name in sorted({(each.day, each.rows) for each in wrong}):

@@ -16,8 +16,15 @@ def rows_of(source: FigureRows, place: PeriodPlaces) -> sa.Subquery:
     return select.add_columns(periods.c.no.label("period"), periods.c.tree).subquery("fact")
 
 
+def few_rows_of(source: FigureRows, place: PeriodPlaces) -> tuple[sa.CTE, PeriodPlaces]:
+    """The rows, where they are few, with their units alone: of a large unit nobody walks the tree."""
+    rows = rows_of(source, place).select().cte("few")
+    of_rows = [sa.select(rows.c[name]) for name in ("unit_id", "other_unit_id") if name in rows.c]
+    return rows, place.of(sa.union(*of_rows).subquery().select())
+
+
 def chosen(
-    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
+    told: FigureDefinition, rows: sa.Subquery | sa.CTE, place: PeriodPlaces
 ) -> sa.ColumnElement[bool]:
     """The rows that the figure counts, as they are today."""
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]

@@ -1,6 +1,5 @@
 """Reorganisations that take many people along: a job does them, not the request that decides."""
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
 from app.db import on_sqlite, settings_of
@@ -23,12 +22,3 @@ def is_large(db: Db, concerned: Concerned) -> bool:
 def ask(session: Session, actor: Actor, row: Reorganisation, kind: ReorganisationJob) -> JobRead:
     args = {"reorganisation_id": str(row.id)}
     return jobs.enqueue(session, actor, kind=kind, args=args, unit_id=row.unit_id)
-
-
-def take_time(session: Session) -> None:
-    """Nobody waits for the answer: no statement of this transaction is cut off."""
-    if not on_sqlite(session):
-        session.execute(_NO_TIMEOUT)
-
-
-_NO_TIMEOUT = sa.select(sa.func.set_config("statement_timeout", "0", sa.true()))

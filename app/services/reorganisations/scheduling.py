@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from app import logs
 from app.clock import local_day, local_today
-from app.db import Database
+from app.db import Database, take_time
 from app.errors import Problem
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import (
@@ -19,7 +19,7 @@ from app.models.reorganisations.reorganisations import (
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 from app.services.kernel.due import Due
-from app.services.reorganisations import catching_up, deciding, drafts, large, returning
+from app.services.reorganisations import catching_up, deciding, drafts, returning
 from app.services.reorganisations.planning import Plan
 from app.services.units.tree import lock_tree
 
@@ -40,7 +40,7 @@ def apply_due(database: Database) -> int:
             with database.writing() as session:
                 origin = changes.Origin(ChangeSource.job, source_ref="reorganisation")
                 changes.attribute(session, origin)
-                large.take_time(session)
+                take_time(session)
                 done += apply(session, reorganisation_id)
         except Problem as problem:
             if not problem.passes:  # a job is at it, or another change of the tree

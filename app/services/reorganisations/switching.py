@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from app.db import on_sqlite
+from app.db import on_sqlite, take_time
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.kernel import jobs
-from app.services.reorganisations import catching_up, deciding, large, scheduling
+from app.services.reorganisations import catching_up, deciding, scheduling
 from app.services.units.carrying import telling
 
 
@@ -44,7 +44,7 @@ def _switch(task: jobs.Task) -> Iterator[Session]:
     with task.writing() as session:
         # One writer on SQLite: it says how far it is in its own transaction.
         alone = on_sqlite(session)
-        large.take_time(session)
+        take_time(session)
         with telling(session, partial(task.progress, session=session if alone else None)):
             yield session
 
