@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from httpx2 import Response
 
+from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
 
@@ -97,6 +98,18 @@ def fresh_slice(api: Api, **query: Any) -> Slice:
     phone = Phone(api, **query)
     phone.pull()
     return phone.slice
+
+
+def differing(phone: Phone, fresh: Slice) -> list[tuple[str, str]]:
+    """Kinds and keys of what a phone has and should not, has not, or has otherwise. Who may read no
+    record any more keeps the data of the release, which is nobody's."""
+    kinds = {*fresh, *phone.slice} - (set() if fresh else manifest().sync_data.keys())
+    return [
+        (kind, key)
+        for kind in sorted(kinds)
+        for key in sorted({*phone.slice.get(kind, {}), *fresh.get(kind, {})})
+        if phone.slice.get(kind, {}).get(key) != fresh.get(kind, {}).get(key)
+    ]
 
 
 def listed(api: Api, path: str, **query: Any) -> dict[str, Json]:

@@ -24,7 +24,7 @@ from app.services.sync import waiting
 from tests.helpers import soak
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
-from tests.helpers.phone import fresh_slice, listed
+from tests.helpers.phone import differing, fresh_slice, listed
 from tests.sync.acts import Acts
 from tests.sync.fleet import PATH, Device, Story
 
@@ -115,12 +115,9 @@ class Fleet:
         device.phone.pull()
         assert device.phone.started_over == [], device.name
         fresh = fresh_slice(device.api)
-        for kind in sorted({*fresh, *device.phone.slice}):
-            have, due = device.phone.slice.get(kind, {}), fresh.get(kind, {})
-            for key in sorted({*have, *due}):
-                if have.get(key) != due.get(key):
-                    told = self._told(device.name, key)
-                    pytest.fail(f"{kind} {key}: has {have.get(key)}, is {due.get(key)}\n{told}")
+        for kind, key in differing(device.phone, fresh):
+            have, due = (each.get(kind, {}).get(key) for each in (device.phone.slice, fresh))
+            pytest.fail(f"{kind} {key}: has {have}, is {due}\n{self._told(device.name, key)}")
 
     def _ensure_inbox(self) -> None:
         """Nothing waits unseen, and nothing waits for what has come."""
