@@ -128,8 +128,10 @@ def _on_postgresql(settings: Settings, lock_seconds: int) -> tuple[Engine, Engin
         pool_size=ENDPOINT_THREADS + OTHER_READERS,
         pool_reset_on_return=None,
     )
+    # A load of data, whose statements have no limit, may wait as well.
+    longest = lock_seconds if settings.statement_timeout_ms else 0
     writer = _postgresql_engine(
-        settings, (f"lock_timeout={lock_seconds}s",), pool_size=settings.pool_size
+        settings, (f"lock_timeout={longest}s",), pool_size=settings.pool_size
     )
     return reader, writer
 

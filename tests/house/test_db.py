@@ -132,6 +132,9 @@ class TestLimitsOfTime:
         assert self.shown(database.writer, "lock_timeout") == "15s"
         with closing(Server.of(database.settings).database) as of_server:
             assert self.shown(of_server.writer, "lock_timeout") == "3s"
+        unlimited = database.settings.model_copy(update={"statement_timeout_ms": 0})
+        with closing(Database(unlimited)) as loading:
+            assert self.shown(loading.writer, "lock_timeout") == "0"
 
     def test_costs_a_request_no_statement(self, head: Api, database: Database) -> None:
         member = head.get("/v1/members?limit=1").json()["items"][0]
