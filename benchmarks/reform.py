@@ -190,7 +190,7 @@ class Others:
         """At how far the job is."""
         newest = sa.select(col(Job.done), col(Job.total)).order_by(col(Job.id).desc()).limit(1)
         begun = time.perf_counter()
-        while not self._over.wait(5):
+        while not self._over.wait(30):
             with self.database.reading() as db:
                 row = db.execute(newest).one_or_none()
             if row is not None:
