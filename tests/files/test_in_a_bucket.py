@@ -39,7 +39,7 @@ class TestStore(test_uploads.TestStore):
 
 
 class TestAway:
-    """A bucket that does not answer: nothing is kept, the phone is told, and goes on later."""
+    """A bucket that does not answer: nothing is kept, the phone gets 503, and goes on later."""
 
     @pytest.fixture
     def half(self, head: Api) -> str:

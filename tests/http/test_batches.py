@@ -1,4 +1,4 @@
-"""A batch is read item by item: what is wrong with one is told with it, and the others are done."""
+"""A batch is read item by item: what is wrong with one is reported with it, and the others are done."""
 
 import json
 from typing import Any

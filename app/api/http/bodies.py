@@ -125,7 +125,7 @@ def may_hold_nul(body: bytes) -> bool:
 
 
 async def _parsable(request: Request, body: bytes) -> Request:
-    """Of a batch with something too deep for the parser the rest: what is cut is told with its item."""
+    """Of a batch with something too deep for the parser the rest: what is cut is reported with its item."""
     try:
         await request.json()
     except RecursionError:
@@ -136,7 +136,7 @@ async def _parsable(request: Request, body: bytes) -> Request:
 
 
 async def _refuse_nul(request: Request, body: bytes, *, is_batch: bool) -> None:
-    """In an item of a batch it is told with the item."""
+    """In an item of a batch it is reported with the item."""
     if not _is_json(request):
         return  # forms have their own check, everything else is refused
     if b"\0" in body:

@@ -78,7 +78,7 @@ ALONE: Final = WrapValidator(_read)
 
 
 class Batch(Input):
-    """A body whose `items` are read and answered one by one: what is wrong with one is told in its own
+    """A body whose `items` are read and answered one by one: what is wrong with one is said in its own
     answer, and the others are none the worse."""
 
     items: Any

@@ -39,7 +39,7 @@ def run(
     reorganisation_id: UUID,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """All branches that are behind; `progress` is told so many of so many."""
+    """All branches that are behind; `progress` gets so many of so many."""
     done, left = 0, True
     while left:
         with database.writing() as session:
