@@ -17,9 +17,15 @@ from app.security.sealing import Sealer
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.following import newest, start_over
 from app.services.kernel.reach import Reach
-from app.services.sync.scopes import Scope, packed_reach, unpacked_reach
+from app.services.sync.packing import (
+    packed_reaches,
+    packed_scopes,
+    unpacked_reaches,
+    unpacked_scopes,
+)
+from app.services.sync.scopes import Scope
 
-_CONTEXT = b"sync cursor 1"
+_CONTEXT = b"sync cursor 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,7 @@ class Cursor:
             self.asked,
             self.unit,
             self.has,
-            self.whole.packed(),
-            None if self.perhaps == self.whole else self.perhaps.packed(),
+            packed_scopes(self.whole, self.perhaps, *([] if walk is None else [walk.scope])),
             None if walk is None else _packed(walk),
         ]
         text = json.dumps(packed, separators=(",", ":")).encode()
@@ -84,8 +89,8 @@ class Cursor:
     def opened(cls, sealed: str, sealer: Sealer) -> Self:
         """ValueError for what no server of this installation has made."""
         packed = json.loads(zlib.decompress(sealer.open(sealed, _CONTEXT)))
-        account, device, epoch, seq, given, day, asked, unit, has, whole, perhaps, walk = packed
-        held = Scope.unpacked(whole)
+        account, device, epoch, seq, given, day, asked, unit, has, scopes, walk = packed
+        whole, perhaps, *walked = unpacked_scopes(scopes)
         return cls(
             account_id=UUID(account),
             device_id=None if device is None else UUID(device),
@@ -96,9 +101,9 @@ class Cursor:
             asked=None if asked is None else tuple(asked),
             unit=unit,
             has=has,
-            whole=held,
-            perhaps=held if perhaps is None else Scope.unpacked(perhaps),
-            walk=None if walk is None else _unpacked(walk),
+            whole=whole,
+            perhaps=perhaps,
+            walk=None if walk is None else _unpacked(walk, *walked),
         )
 
 
@@ -118,22 +123,21 @@ def read(db: Db, actor: Actor, sealed: str, sealer: Sealer) -> Cursor:
 def _packed(walk: SnapshotWalk) -> list[Any]:
     after = walk.after
     return [
-        walk.scope.packed(),
         walk.day.isoformat(),
         walk.kinds,
-        [packed_reach(reach) for reach in walk.again],
+        packed_reaches(walk.again),
         walk.kind,
         after.hex if isinstance(after, UUID) else after,
     ]
 
 
-def _unpacked(packed: list[Any]) -> SnapshotWalk:
-    scope, day, kinds, again, kind, after = packed
+def _unpacked(packed: list[Any], scope: Scope) -> SnapshotWalk:
+    day, kinds, again, kind, after = packed
     return SnapshotWalk(
-        Scope.unpacked(scope),
+        scope,
         date.fromisoformat(day),
         kinds,
-        tuple(map(unpacked_reach, again)),
+        unpacked_reaches(again),
         kind,
         UUID(after) if isinstance(after, str) else after,
     )

@@ -1,7 +1,7 @@
 """What a phone keeps rows of: units, each with the rights over it that decide what the phone gets."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Self
@@ -45,7 +45,7 @@ class Scope:
             reach = grant.reach if unit is None else _common(db, grant, unit)
             if reach is None:
                 continue
-            held[_in_order(reach)] |= grant.rights & deciding
+            held[_with_ids_in_order(reach)] |= grant.rights & deciding
             if grant.rights & inviting:
                 above |= _above(grant if unit is None or reach == grant.reach else unit, reach)
         parts = frozenset((reach, rights) for reach, rights in held.items() if rights)
@@ -65,43 +65,11 @@ class Scope:
 
     @property
     def reaches(self) -> tuple[Reach, ...]:
-        return tuple(dict.fromkeys(reach for reach, _ in sorted(self.parts, key=_place)))
+        return tuple(dict.fromkeys(reach for reach, _ in in_order(self.parts)))
 
     @property
     def circle(self) -> Circle:
         return Circle(self.reaches, self.above)
-
-    def packed(self) -> list[Any]:
-        """As JSON: the sets of rights, of each unit its set, and the units above."""
-        sets = sorted({tuple(sorted(rights)) for _, rights in self.parts})
-        return [
-            sets,
-            [
-                [*packed_reach(reach), sets.index(tuple(sorted(rights)))]
-                for reach, rights in sorted(self.parts, key=_place)
-            ],
-            sorted(self.above),
-        ]
-
-    @classmethod
-    def unpacked(cls, packed: Sequence[Any]) -> Self:
-        sets, parts, above = packed
-        return cls(
-            frozenset(
-                (unpacked_reach(reach), frozenset(map(Right, sets[number])))
-                for *reach, number in parts
-            ),
-            frozenset(above),
-        )
-
-
-def packed_reach(reach: Reach) -> list[Any]:
-    return [reach.level, reach.unit_id, reach.communes, reach.former]
-
-
-def unpacked_reach(packed: Sequence[Any]) -> Reach:
-    level, unit_id, communes, former = packed
-    return Reach(UnitLevel(level), unit_id, tuple(communes), former=tuple(former))
 
 
 def _common(db: Db, grant: HeldGrant, unit: Unit) -> Reach | None:
@@ -125,10 +93,14 @@ def _above(place: HeldGrant | Unit, reach: Reach) -> frozenset[int]:
     return frozenset(unit_id for unit_id in path if unit_id is not None) - {reach.unit_id}
 
 
-def _in_order(reach: Reach) -> Reach:
+def _with_ids_in_order(reach: Reach) -> Reach:
     return replace(
         reach, communes=tuple(sorted(reach.communes)), former=tuple(sorted(reach.former))
     )
+
+
+def in_order(parts: Iterable[Part]) -> list[Part]:
+    return sorted(parts, key=_place)
 
 
 def _place(part: Part) -> tuple[Any, ...]:
@@ -147,7 +119,7 @@ def differing(kind: SyncKind, *, whole: Scope | None, perhaps: Scope, wanted: Sc
     changed = (now ^ whole.for_kind(kind)) | (perhaps.for_kind(kind) - now)
     above = (wanted.above ^ whole.above) | (perhaps.above - wanted.above)
     return Circle(
-        tuple(dict.fromkeys(reach for reach, _ in sorted(changed, key=_place))),
+        tuple(dict.fromkeys(reach for reach, _ in in_order(changed))),
         above if kind.invites is not None else frozenset(),
     )
 
