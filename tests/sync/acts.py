@@ -91,6 +91,7 @@ class Acts:
         return [
             *(self.admit, self.correct, self.correct, self.transfer, self.leave, self.double),
             *(self.merge, self.undo, self.restrict, self.lift, self.grant, self.end),
+            *(self.visit, self.support, self.decide, self.assess, self.lend),
             *(self.house, self.join_house, self.leave_house, self.move_house, self.close_house),
             *(self.meet, self.meet_all, self.invite, self.invite, self.plan, self.announce),
             *(self.cancel, self.answer, self.attend, self.attend, self.annul),
@@ -227,6 +228,40 @@ class Acts:
     def close_house(self) -> Response:
         path = f"/v1/households/{self._some('/v1/households')}/close"
         return self.province.post(path, json={})
+
+    # -- what households are visited and given
+
+    def _home(self) -> str:
+        return f"/v1/households/{self._some('/v1/households')}"
+
+    def visit(self) -> Response:
+        body = {"visited_on": local_today().isoformat(), "visitors": ["Lan"], "note": "Cần sửa mái"}
+        return self.province.post(f"{self._home()}/visits", json=body)
+
+    def support(self) -> Response:
+        body = {"kind": "gift", "given_on": local_today().isoformat(), "value_vnd": 500_000}
+        return self.province.post(f"{self._home()}/support", json=body)
+
+    def decide(self) -> Response:
+        proposed = self._some("/v1/support", state="proposed")
+        return self.api.as_("camkhe").post(f"/v1/support/{proposed}/approve")
+
+    def assess(self) -> Response | None:
+        homes = sorted(listed(self.province, "/v1/households"))
+        if not homes:
+            return None
+        path = f"/v1/households/{self.random.choice(homes)}/assessments"
+        body: Json = {"assessed_on": local_today().isoformat(), "source": "union_visit"}
+        body |= {"answers": {}, "income_per_person": 900_000}
+        last = [key for key, row in listed(self.province, path).items() if not row["corrected_by"]]
+        if last and self.random.random() < 0.5:
+            body["corrects_id"] = last[0]
+        return self.province.post(path, json=body)
+
+    def lend(self) -> Response:
+        body = {"unit_id": self._branch(), "scheme": "vbsp", "as_of": local_today().isoformat()}
+        body |= {"source": "NHCSXH", "groups": 1, "borrowers": 30, "outstanding_vnd": 900_000_000}
+        return self.province.post("/v1/loan-figures", json=body)
 
     # -- meetings and groups
 

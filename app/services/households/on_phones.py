@@ -55,6 +55,22 @@ def _turned(since: date, day: date) -> sa.ColumnElement[bool]:
     return col(Household.id).in_(_of_people(turned))
 
 
+def of_household(model: Any, *follows: Follows) -> dict[str, Any]:
+    """Of a kind of rows that hang on a household: they are on the phones that have it."""
+    moved = Follows(
+        entity="household",
+        of=lambda ids: sa.select(col(model.id)).where(col(model.household_id).in_(ids)),
+        fields=frozenset({"branch_id", "closed_on"}),
+    )
+    return {
+        "place": Household,
+        "joined": lambda rows: rows.join(Household, col(Household.id) == col(model.household_id)),
+        "kept": _OPEN,
+        "follows": (moved, *follows),
+    }
+
+
+_OPEN = col(Household.closed_on).is_(None)
 SYNC = SyncKind(
     name="household",
     entity="household",
@@ -65,7 +81,7 @@ SYNC = SyncKind(
     rows=_of_ids,
     # The area is mostly that of the commune, which has it.
     derived=frozenset({"area_type", "not_dated"}),
-    kept=col(Household.closed_on).is_(None),
+    kept=_OPEN,
     parents={"unit": "branch_id", "member": "people.member_id"},
     follows=(
         Follows(

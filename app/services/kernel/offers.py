@@ -167,6 +167,8 @@ class SyncKind:
     # What rows show that may stand in units of others: by its entity, the column that names it.
     names: Mapping[str, Any] = field(default_factory=dict)
     invites: Invites | None = None
+    # What is masked is not the same in all rows of a unit.
+    masked_by_row: bool = False
     # Rows that are others on the second day than on the first, though nobody has changed them.
     turned: Callable[[date, date], sa.ColumnElement[bool]] | None = None
     page: int = 200

@@ -17,6 +17,7 @@ from app.services.poverty import (
     account,
     campaigns,
     figure_rows,
+    on_phones,
     simulations,
     standards,
     standing,
@@ -123,7 +124,7 @@ CAPABILITY = Capability(
     },
     work=(campaigns.WORK,),
     figures=figure_rows.FIGURES,
-    sync=(standards.SYNC,),
+    sync=(standards.SYNC, on_phones.SYNC),
     events=Without("its changes are in the change log"),
     operations=Without("decisions and assessments are written while online"),
 )

@@ -12,7 +12,7 @@ from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import AtEnd, OfDay, Stays
-from app.services.support import escape_tasks, figure_rows, loans, operations, programmes, support
+from app.services.support import escape_tasks, figure_rows, loans, on_phones, operations, support
 from app.services.units.followers import OfUnits
 
 _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
@@ -153,7 +153,7 @@ CAPABILITY = Capability(
     },
     work=(support.WORK, escape_tasks.WORK),
     figures=figure_rows.FIGURES,
-    sync=(programmes.SYNC,),
+    sync=on_phones.SYNC,
     events=Without("its changes are in the change log"),
     operations=operations.KINDS,
 )

@@ -81,6 +81,11 @@ def list_of_household(db: Db, actor: Actor, household_id: UUID) -> Pages:
     return pages(statement, _NEWEST, each(partial(shown, actor)))
 
 
+def of_ids(db: Db, actor: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Support as lists have it, in no order; the caller knows that the actor sees it."""
+    return [shown(actor, row) for row in db.execute(_read().where(col(Support.id).in_(ids)))]
+
+
 def _waiting(_: Db, actor: Actor) -> AnySelect:
     """Proposals of others that the actor may approve."""
     return sa.select(

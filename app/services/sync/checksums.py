@@ -5,7 +5,8 @@ by commas. The sum of all rows modulo 2^64 is the same in any order.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
@@ -70,7 +71,7 @@ def _of_kind(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> list
     masked = _masked(db, actor, kind, rows)
     sums: defaultdict[int, int] = defaultdict(int)
     for row in rows:
-        sums[row.unit_id] += hash_of(f"{row.id}:{row.revision}:{masked[row.unit_id]}")
+        sums[row.unit_id] += hash_of(f"{row.id}:{row.revision}:{masked(row)}")
     counts = Counter(row.unit_id for row in rows)
     return [
         Checksum(
@@ -83,10 +84,14 @@ def _of_kind(db: Connection, actor: Actor, kind: SyncKind, scope: Scope) -> list
     ]
 
 
-def _masked(db: Connection, actor: Actor, kind: SyncKind, rows: Sequence[Any]) -> dict[int, str]:
-    """What is masked in the rows of each unit: the same in all of them."""
-    one_of = {row.unit_id: row.id for row in rows}
+def _masked(
+    db: Connection, actor: Actor, kind: SyncKind, rows: Sequence[Any]
+) -> Callable[[Any], str]:
+    """What is masked in each row: mostly the same in all of a unit, so one of them is asked."""
     if "masked" not in kind.schema.model_fields.keys() - kind.derived:
-        return dict.fromkeys(one_of, "")
+        return lambda _: ""
+    alike = attrgetter("id" if kind.masked_by_row else "unit_id")
+    one_of = {alike(row): row.id for row in rows}
     said = slices.read(db, kind, actor, [*one_of.values()])
-    return {unit_id: ",".join(said[key]["masked"]) for unit_id, key in one_of.items()}
+    masked = {group: ",".join(said[key]["masked"]) for group, key in one_of.items()}
+    return lambda row: masked[alike(row)]
