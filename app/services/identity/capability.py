@@ -1,9 +1,10 @@
 """Who somebody is: accounts, how they sign in, and which rights they were granted."""
 
+from app.clock import utc_now
 from app.models.identity.devices import Device
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
-from app.models.kernel.sessions import AuthSession, RefreshToken
+from app.models.kernel.sessions import AuthSession, RefreshToken, RevokedReason
 from app.services.identity import sessions, sync_health
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, forgetting
@@ -67,20 +68,27 @@ CAPABILITY = Capability(
             "Her sign-in sessions",
             by="account_id",
             of_account=True,
-            wiped=emptied("device", "user_agent", "network", "kept_answer", "kept_access_id"),
+            # They stay for as long as ended ones do: by them her phones are told to wipe.
+            wiped={
+                **emptied("device", "user_agent", "network", "kept_answer", "kept_access_id"),
+                "revoked_at": lambda row: row["revoked_at"] or utc_now(),
+                "revoked_reason": lambda row: row["revoked_reason"] or RevokedReason.device_revoked,
+            },
             internal=frozenset({"network", "kept_answer", "kept_access_id"}),
-            deleted=True,
             passing=True,
         ),
         Holding(
             Device,
-            "Thiết bị chị đã ghi danh",
-            "Devices she has enrolled",
+            "Thiết bị chị đã ghi danh; được yêu cầu xoá dữ liệu khi liên lạc lại",
+            "Devices she has enrolled; told to wipe when they are heard from",
             by="account_id",
             of_account=True,
-            wiped=emptied("name"),
+            wiped={
+                "name": ERASED_NAME,
+                "revoked_at": lambda row: row["revoked_at"] or utc_now(),
+                "wipe_requested_at": lambda row: row["wipe_requested_at"] or utc_now(),
+            },
             tells_nobody=frozenset({"app_version", "last_error"}),
-            deleted=True,
         ),
         Holding(
             Grant,
@@ -108,8 +116,8 @@ CAPABILITY = Capability(
             vi="Thiết bị",
             en="Devices",
             days=None,
-            reason_vi="Để biết máy nào từng giữ dữ liệu của đơn vị; xoá cùng người dùng.",
-            reason_en="To know which phones have kept data of a unit; deleted with their user.",
+            reason_vi="Để biết máy nào từng giữ dữ liệu của đơn vị; khi xoá người dùng thì chỉ bỏ tên máy.",
+            reason_en="To know which phones have kept data of a unit; their names go with their user.",
         ),
     ),
     labels={
