@@ -19,7 +19,7 @@ export type Verdict = { op_id: string | null; kind: string; id: string; verdict:
 /** How the phone reaches the server. `changes` answers null for 409 `start_over`. */
 export type Server = {
   changes(query: { dialect: "watermelon"; max_bytes: string; cursor?: string }): Promise<Page | null>;
-  push(body: { items: Operation[]; sent_at: string }): Promise<{ items: Verdict[] }>;
+  push(body: { items: Operation[]; sent_at: string; cursor?: string }): Promise<{ items: Verdict[] }>;
 };
 
 /** What she may write: the operation that makes a row, the one that changes it, and the fields of each. */
@@ -86,6 +86,8 @@ export async function giveUp(database: Database, table: string, id: string): Pro
 async function send(database: Database, server: Server): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const sent = (await database.localStorage.get<Sent>(SENT)) ?? {};
+  // By it the server knows, once it was restored, which revisions she saw.
+  const cursor = (await database.localStorage.get<string>(CURSOR)) ?? undefined;
   await synchronize({
     database,
     pullChanges: async ({ lastPulledAt }) => ({ changes: {}, timestamp: lastPulledAt ?? 1 }),
@@ -94,7 +96,8 @@ async function send(database: Database, server: Server): Promise<Verdict[]> {
       await database.localStorage.set(SENT, sent);
       for (let at = 0; at < written.length; at += 500) {
         const items = written.slice(at, at + 500).map(({ item }) => item);
-        verdicts.push(...(await server.push({ items, sent_at: new Date().toISOString() })).items);
+        const body = { items, sent_at: new Date().toISOString(), ...(cursor !== undefined && { cursor }) };
+        verdicts.push(...(await server.push(body)).items);
       }
       const rejected: Record<string, string[]> = {};
       for (const { table, id } of undoable) (rejected[table] ??= []).push(id);

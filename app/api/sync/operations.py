@@ -14,6 +14,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.endpoints import in_thread
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.db import Database
 from app.models.sync.operations import (
     OperationBatch,
@@ -31,7 +32,9 @@ OperationPath = Annotated[UUID, Path(description="Id that the phone gave the ope
 
 
 @router.post("", response_model=OperationVerdicts)
-async def push_operations(database: Database, actor: ActorDep, body: OperationBatch) -> Response:
+async def push_operations(
+    database: Database, actor: ActorDep, request: Request, body: OperationBatch
+) -> Response:
     """What a phone wrote while it was offline, up to 500 operations: a verdict for each, in their order.
 
     Each is done by the rules of the API's own operation, in a transaction of its own. The same again
@@ -39,7 +42,8 @@ async def push_operations(database: Database, actor: ActorDep, body: OperationBa
     `op_id` is a 422, and nothing of the batch is done. What is refused is acknowledged: send the next ones.
     """
     language = request_context.get().language
-    work = partial(push.take, database, actor, origin(actor), body, language)
+    sealer = server_of(request).cursors
+    work = partial(push.take, database, sealer, actor, origin(actor), body, language)
     return Response(
         json_bytes({"items": await in_thread(work, _threads)}), media_type="application/json"
     )

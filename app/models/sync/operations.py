@@ -172,11 +172,13 @@ class OperationItem(Input):
 
 class OperationBatch(Batch):
     """At most 500 operations, in the order they were written. `sent_at` is the phone's clock at the
-    moment of sending: by it their times are put right. `for_device`: the phone of somebody else that wrote
+    moment of sending: by it their times are put right. `cursor`: how far the phone had pulled when they were
+    written; by it the server knows, once it was restored from a backup, which revisions the user saw. `for_device`: the phone of somebody else that wrote
     them and cannot send them any more; they are done with the rights of who sends them."""
 
     items: Annotated[list[Annotated[OperationItem, ALONE]], Constraint(min_length=1)]
     sent_at: DeviceInstant | None = None
+    cursor: Annotated[str, Constraint(max_length=4_000)] | None = None
     for_device: Annotated[UUID, Names("device", anywhere=True)] | None = None
 
 

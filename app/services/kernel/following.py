@@ -73,6 +73,14 @@ def epochs(db: Db) -> Sequence[Any]:
     return db.execute(sa.select(*columns).order_by(col(Epoch.number))).all()
 
 
+def restored_since(db: Db, epoch: UUID | None) -> datetime | None:
+    """When the first restore began after this epoch; None: there was none. Of an epoch that is not
+    known it is the first of all."""
+    known = epochs(db)
+    number = next((each.number for each in known if each.id == epoch), known[0].number)
+    return next((each.began_at for each in known if each.number > number), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Following:
     """What a follower has not read: numbers above `after`, up to the newest."""

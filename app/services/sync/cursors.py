@@ -120,6 +120,15 @@ def read(db: Db, actor: Actor, sealed: str, sealer: Sealer) -> Cursor:
     return cursor
 
 
+def epoch_of(sealed: str | None, account_id: UUID, sealer: Sealer) -> UUID | None:
+    """In which epoch an account has pulled last; None where its cursor does not say."""
+    try:
+        cursor = None if sealed is None else Cursor.opened(sealed, sealer)
+    except ValueError:
+        return None
+    return cursor.epoch if cursor is not None and cursor.account_id == account_id else None
+
+
 def _packed(walk: SnapshotWalk) -> list[Any]:
     after = walk.after
     return [

@@ -6,6 +6,7 @@ wrote. What it was follows from the change log. A phone's own operations are no 
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from app.db import vault_of
 from app.models.base import table_of
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change, ChangeSource
-from app.models.sync.operations import OperationState, PushedOperation
+from app.models.sync.operations import OperationItem, OperationState, PushedOperation
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.operation_kinds import OperationKind
@@ -115,6 +116,26 @@ def known(session: Session, row: PushedOperation, record_id: UUID) -> SeenRecord
     return SeenRecord(
         record_id, revision, frozenset((str(each.op_id), each.done_as) for each in earlier)
     )
+
+
+def revision_seen(
+    session: Session, item: OperationItem, restored_at: datetime | None
+) -> int | None:
+    """The revision that the user saw; 0, which nobody saw, where it may have been given a second time
+    since a restore that her phone has not heard of."""
+    if item.base_rev is None or restored_at is None:
+        return item.base_rev
+    kind = manifest().operations[item.kind]
+    if kind.found is not None:
+        return 0
+    first = session.execute(
+        sa.select(sa.func.min(col(Change.revision))).where(
+            col(Change.entity) == kind.entity,
+            col(Change.entity_id) == str(item.id),
+            col(Change.at) >= restored_at,
+        )
+    ).scalar_one()
+    return item.base_rev if first is None or item.base_rev < first else 0
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from sqlmodel import Session, col, select
 
 from app import logs
 from app.clock import utc_now
-from app.db import Database, chunks, insert_new
+from app.db import Database, chunks, insert_new, vault_of
 from app.errors import FieldError, Problem, not_found, unreadable
 from app.models.base import new_id
 from app.models.kernel.changes import ChangeSource
@@ -33,13 +34,15 @@ from app.models.sync.operations import (
     PushedOperation,
 )
 from app.problem_texts import Language
+from app.security.sealing import Sealer
 from app.services.identity import devices
 from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.changes import Origin
+from app.services.kernel.following import restored_since
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.manifest import manifest
-from app.services.sync import taking, verdicts, waiting
+from app.services.sync import cursors, merging, taking, verdicts, waiting
 from app.services.sync.verdicts import Outcome
 from app.vault import Vault
 
@@ -68,12 +71,14 @@ class _Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """Who sends, by which clock, and the account whose operations they are."""
+    """Who sends, by which clock, and the account whose operations they are. `restored_at`: a restore
+    that the phone had not heard of."""
 
     actor: Actor
     origin: Origin
     batch: OperationBatch
     account_id: UUID
+    restored_at: datetime | None
 
     @property
     def phone_id(self) -> UUID:
@@ -85,13 +90,20 @@ class _Sender:
 
 
 def take(
-    database: Database, actor: Actor, origin: Origin, batch: OperationBatch, language: Language
+    database: Database,
+    sealer: Sealer,
+    actor: Actor,
+    origin: Origin,
+    batch: OperationBatch,
+    language: Language,
 ) -> list[dict[str, Any]]:
     """A verdict for each operation (as OperationRead), in their order."""
     if len(batch.items) > MOST_OPERATIONS:
         raise Problem("batch_too_large", count=len(batch.items), limit=MOST_OPERATIONS)
     given = [_Sent.of(at, sent) for at, sent in enumerate(batch.sent)]
-    sender = _Sender(actor, origin, batch, _account_of(database, actor, batch))
+    account_id = _account_of(database, actor, batch)
+    restored_at = _restored_at(database, sealer, actor, account_id, batch)
+    sender = _Sender(actor, origin, batch, account_id, restored_at)
     _ensure_not_reused(database, sender.account_id, given)
     again = [each.op_id is not None and not _take(database, sender, each) for each in given]
     op_ids = {each.op_id for each in given if each.op_id is not None}
@@ -121,6 +133,17 @@ def _account_of(database: Database, actor: Actor, batch: OperationBatch) -> UUID
     rights = {right for right in asked if right is not None}
     with database.reading() as db:
         return devices.owner_to_rescue(db, actor, batch.for_device, rights)
+
+
+def _restored_at(
+    database: Database, sealer: Sealer, actor: Actor, account_id: UUID, batch: OperationBatch
+) -> datetime | None:
+    """A restore since the phone has pulled: the revisions that it names may be others by now."""
+    if actor.epoch is None:
+        return None
+    epoch = cursors.epoch_of(batch.cursor, account_id, sealer)
+    with database.reading() as db:
+        return restored_since(db, epoch)
 
 
 def _ensure_not_reused(database: Database, account_id: UUID, given: Sequence[_Sent]) -> None:
@@ -187,7 +210,8 @@ def _keep(
 ) -> PushedOperation | None:
     """Keep an operation with what becomes of it, in one transaction; None where it came before."""
     with database.writing() as session:
-        if not insert_new(session, PushedOperation, [_new(database, sender, one)], returning="id"):
+        new = _new(session, sender, one)
+        if not insert_new(session, PushedOperation, [new], returning="id"):
             return None
         row = session.exec(
             select(PushedOperation).where(
@@ -211,7 +235,7 @@ def _failed(_: Session, __: _Sender, one: _Sent, ___: PushedOperation) -> Outcom
     return verdicts.failed({} if one.sent.item is None else one.sent.item.patch)
 
 
-def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
+def _new(session: Session, sender: _Sender, one: _Sent) -> dict[str, Any]:
     item = one.sent.item
     raw = one.sent.raw
     record_id = one.sent.id_in("id") if item is None else item.id
@@ -226,9 +250,9 @@ def _new(database: Database, sender: _Sender, one: _Sent) -> dict[str, Any]:
         "kind": kind,
         "record_id": record_id,
         "subject_id": record_id,
-        "base_rev": item and item.base_rev,
+        "base_rev": item and merging.revision_seen(session, item, sender.restored_at),
         "depends_on": [str(each) for each in item.depends_on] if item else [],
-        "digest": database.vault.digest(one.text, _PURPOSE),
+        "digest": vault_of(session).digest(one.text, _PURPOSE),
         "occurred_at": item and item.occurred_at,
         "sent_at": sender.batch.sent_at,
         "received_at": utc_now(),
