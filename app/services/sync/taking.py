@@ -23,7 +23,7 @@ from app.services.kernel.device_clocks import Noted
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen
 from app.services.kernel.operation_kinds import OperationDone, OperationKind
-from app.services.sync import former, merging, predecessors
+from app.services.sync import former, merging, predecessors, rewriting
 from app.services.sync.merging import FieldComparison, SeenRecord, Subject
 from app.services.sync.verdicts import Outcome, refused
 
@@ -192,9 +192,10 @@ def _merged(session: Session, actor: Actor, act: _Act) -> Outcome:
         raise invalid("required", "/base_rev")
     if subject is None or _is_hidden(actor, subject, act.written):
         return _apply(session, actor, act, None)
-    return _compared(
-        session, actor, act, subject, merging.compare(session, actor, seen, subject, act.written)
-    )
+    earlier = rewriting.in_conflict(session, act.task.row, subject)
+    found = merging.compare(session, actor, seen, subject, act.written)
+    outcome = _compared(session, actor, act, subject, found)
+    return rewriting.replaced(earlier, act.task.item.patch, outcome)
 
 
 def _may_write(session: Session, actor: Actor, act: _Act, subject: Subject) -> bool:

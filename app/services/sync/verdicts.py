@@ -25,6 +25,7 @@ _GONE = (
     "unit_lost",
     "forbidden",
     "operation_superseded",
+    "operation_rewritten",
 )
 _DONE = (OperationState.applied, OperationState.merged)
 
