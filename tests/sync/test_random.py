@@ -9,7 +9,7 @@ from tests.helpers.client import Api
 from tests.helpers.phone import Phone, differing, fresh_slice
 from tests.sync.acts import PHONES, Acts
 
-STEPS = 36
+STEPS = 24
 CALM_EVERY = 12
 
 
@@ -24,7 +24,7 @@ def test_slices_are_those_of_a_new_phone(
         acts.one()
         phone = acts.random.choice(phones)
         if step % 3 == 0:
-            phone.max_bytes = acts.random.choice([10_000, 30_000, 1_000_000])
+            phone.max_bytes = acts.random.choice([20_000, 60_000, 1_000_000])
             answer = phone.ask()
             if answer.status_code == 200:
                 phone.take(answer.json())
