@@ -32,6 +32,7 @@ from app.models.members.members import Member, MemberRead
 from app.models.support.escape_paths import EscapeCheck
 from app.services.kernel.manifest import tracked_of
 from app.services.kernel.shown import all_names, view_of
+from app.services.members.record import MASKS
 from tests.helpers.answers import Json
 from tests.helpers.cadres import Ids, account, done, free_members, made
 from tests.helpers.client import Api, writing
@@ -544,6 +545,17 @@ class TestSchemas:
             }
             assert masked
             assert masked <= marks
+
+    def test_of_a_member_hide_what_they_mark_by_the_same_right(self) -> None:
+        marked = {
+            name: mark.right
+            for name, field in MemberRead.model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, Sensitive)
+        }
+        assert marked == MASKS, (
+            "what MemberRead marks as Sensitive is hidden by MASKS of app/services/members/record.py"
+        )
 
     def test_fit_the_column(self) -> None:
         column_type: Any = table_of(AccessRead).c.fields.type
