@@ -67,7 +67,12 @@ def fresh() -> bool:
 
 
 def lint() -> bool:
-    return run(BIN / "redocly", "lint", "--config=redocly.yaml", "--format=stylish", *CONTRACTS)
+    passed = run(BIN / "redocly", "lint", "--config=redocly.yaml", "--format=stylish", *CONTRACTS)
+    if not passed:
+        print(
+            "An example that does not fit is of the tests: run `make recorded`, then `make openapi`."
+        )
+    return passed
 
 
 def baseline() -> str | None:

@@ -635,4 +635,6 @@ def home(api: Api, unit_id: UnitIds, head: Json) -> Json:
 
 def test_each_field_of_a_member_can_be_chosen() -> None:
     """What can be corrected in a record is what a merge chooses from."""
-    assert set(FieldChoices.model_fields) == set(MemberUpdate.model_fields)
+    assert set(FieldChoices.model_fields) == set(MemberUpdate.model_fields), (
+        "name the field in FieldChoices of app/models/duplicates/merges.py"
+    )

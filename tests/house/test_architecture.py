@@ -241,7 +241,9 @@ class TestPointers:
             ("household", "head_id"),
             ("support", "child_id"),
         }
-        assert {pointer.place for pointer in manifest().pointers} == keys | soft
+        assert {pointer.place for pointer in manifest().pointers} == keys | soft, (
+            "say in `pointers` of the capability that owns the table what a merge does to its rows"
+        )
 
     def test_what_stays_lets_the_record_go(self) -> None:
         """But for the receipt of an erasure: who was erased is merged with nobody."""

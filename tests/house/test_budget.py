@@ -56,4 +56,6 @@ def test_fails_a_run_that_exceeds_it_by_more_than_noise(
 def test_every_package_of_tests_has_one() -> None:
     packages = {package_of(str(path.relative_to(ROOT))) for path in ROOT.glob("tests/*/test_*.py")}
     # `make system-test` alone runs those of the system.
-    assert packages - {"system"} == set(Budget.of_project().allowed)
+    assert packages - {"system"} == set(Budget.of_project().allowed), (
+        "give it a share of the time in [tool.hoiso.test-budget] of pyproject.toml"
+    )

@@ -127,7 +127,9 @@ def test_the_map_of_the_code_has_every_capability_in_its_order() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     _, _, table = text.partition("| from above | what lives there |\n| --- | --- |\n")
     rows = re.findall(r"^\| ([\w, ]+) \|", table.partition("\n\n")[0], flags=re.MULTILINE)
-    assert [set(row.split(", ")) for row in rows] == [room for room in rooms if room]
+    assert [set(row.split(", ")) for row in rows] == [room for room in rooms if room], (
+        "the table in README.md, The map of the code, differs from the layers of pyproject.toml"
+    )
 
 
 def _modules(package: Path) -> bool:

@@ -118,7 +118,9 @@ class TestWords:
                 assert set(words) == {member.value for member in enums[name]}, name
 
     def test_name_every_field_that_a_correction_may_ask_for(self) -> None:
-        assert set(TEXTS.words["MemberField"]) == set(MemberUpdate.model_fields)
+        assert set(TEXTS.words["MemberField"]) == set(MemberUpdate.model_fields), (
+            "name the field in MemberField of app/data/problems/members.yaml"
+        )
 
     def test_are_all_used(self) -> None:
         used = {spec for part in KNOWN for code in KNOWN[part] for _, spec in asked(part, code)}

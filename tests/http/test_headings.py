@@ -41,7 +41,9 @@ def test_every_column_has_a_heading_of_its_own(name: str) -> None:
     schema = LISTS[name]
     columns = with_unit_names(schema, list(schema.model_fields))
     shown = headings_of(schema, columns)
-    assert [text for text, column in zip(shown, columns, strict=True) if text == column] == []
+    assert [text for text, column in zip(shown, columns, strict=True) if text == column] == [], (
+        f"these need a heading in {FILE}, or a label in the manifest of their capability"
+    )
     keys = list(map(headers.key, shown))
     assert sorted({key for key in keys if keys.count(key) > 1}) == []
 

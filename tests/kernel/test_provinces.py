@@ -39,7 +39,9 @@ def test_every_table_about_people_says_the_province_or_why_not() -> None:
         for model in owned_by_people(manifest())
     }
     assert len(columns) > 25
-    assert {name for name, column in columns.items() if column is None} == set(OF_THE_NATION)
+    assert {name for name, column in columns.items() if column is None} == set(OF_THE_NATION), (
+        "a table about people has `province_id`, NOT NULL (docs/developers.md)"
+    )
     assert [n for n, column in columns.items() if column is not None and column.nullable] == []
 
 

@@ -39,7 +39,9 @@ def declared(table: str) -> frozenset[str]:
 class TestEveryColumn:
     def test_each_table_is_in_one_place(self) -> None:
         places = [*BY_TABLE, *SCANNED, *NOBODY]
-        assert sorted(places) == sorted(TABLES)
+        assert sorted(places) == sorted(TABLES), (
+            "each table stands once in the holdings, in what is scanned or in nobody of its capability"
+        )
         assert len(HOLDINGS) == len(BY_TABLE)
 
     @pytest.mark.parametrize("table", sorted(TABLES))
@@ -70,7 +72,7 @@ class TestEveryColumn:
             for column in table.columns
             if column.name == "member_id" and table.name != "erasure"
         }
-        assert naming <= BY_TABLE.keys()
+        assert naming - BY_TABLE.keys() == set(), "these need a Holding in their capability"
 
     def test_what_is_logged_of_a_person_is_wiped_from_the_log(self) -> None:
         """A column that the log leaves out or tells as set needs none; all others are wiped with
@@ -105,7 +107,7 @@ class TestLabels:
         shown = {"entity", "operation", "at", "before", "after"}
         for holding in HOLDINGS:
             shown |= {column.name for column in holding.table.columns} - holding.internal
-        assert manifest().labels.keys() <= shown
+        assert manifest().labels.keys() - shown == set(), "these labels are of no column shown"
 
     def test_every_column_that_a_copy_shows_has_one(self) -> None:
         shown = {
@@ -114,7 +116,9 @@ class TestLabels:
             for column in holding.table.columns
             if column.name not in holding.internal
         }
-        assert shown - manifest().labels.keys() == set()
+        assert shown - manifest().labels.keys() == set(), (
+            "name these columns in `labels` of the capability, in Vietnamese and in English"
+        )
 
     def test_none_is_given_twice(self) -> None:
         given = [column for each in manifest().capabilities for column in each.labels]
