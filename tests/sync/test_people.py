@@ -90,10 +90,11 @@ class TestForgotten:
     def test_what_waits_about_somebody_else_and_names_her(
         self, head: Api, officer: Api, someone: Json, database: Database
     ) -> None:
-        other = head.get("/v1/members?limit=2").json()["items"][1]
-        officer.patch(f"/v1/members/{other['id']}", json={"address": "Khu 9", "occupation": "x"})
+        _, other, third = head.get("/v1/members?limit=3").json()["items"]
+        for each in (other, third):
+            officer.patch(f"/v1/members/{each['id']}", json={"address": "Khu 9", "occupation": "x"})
         named = edit(other, address=f"Ở nhờ nhà {someone['full_name']}")
-        push(head, named, edit(other, occupation="Trồng chè"))
+        push(head, named, edit(third, occupation="Trồng chè"))
         with writing(database) as session:
             counted = forgetting.forget_about(session, [person(someone)])
         assert counted == {PushedOperation: 1}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import MISSING, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.api.http.context import request_context
@@ -35,8 +35,8 @@ class FieldProblem(BaseModel):
     pointer: str
     code: str = Field(json_schema_extra=_one_of(FIELD_ERRORS))
     detail: str
-    hint: str | None = None
-    allowed: list[str] | None = None
+    hint: str | MISSING = MISSING
+    allowed: list[str] | MISSING = MISSING
 
 
 class ProblemBody(BaseModel):
@@ -51,10 +51,10 @@ class ProblemBody(BaseModel):
     code: str = Field(json_schema_extra=_one_of(PROBLEMS))
     instance: str
     request_id: str
-    errors: list[FieldProblem] | None = None
-    reason: str | None = None
-    required_right: str | None = None
-    units: list[dict[str, Any]] | None = None
+    errors: list[FieldProblem] | MISSING = MISSING
+    reason: str | MISSING = MISSING
+    required_right: str | MISSING = MISSING
+    units: list[dict[str, Any]] | MISSING = MISSING
 
 
 def documented(
