@@ -2,7 +2,7 @@
 
     python -m benchmarks.sync
 
-The demo district with its households and meetings. The phone is of somebody who heads as many branches
+The demo district with its households, and a year of meetings in one commune. The phone is of somebody who heads as many branches
 as have 200 members together. A figure is the best of some rounds of whole service calls with the page
 as it leaves, in CPU time of this process (on SQLite the database is in it), without HTTP; bytes are
 after gzip at the server's level. `elsewhere`: so many changes of others lie between.
@@ -34,6 +34,8 @@ from app.models.members.members import Member
 from app.models.sync.pull import SyncQuery
 from app.security.sealing import Sealer
 from app.services.capabilities import install
+from app.services.demo import meetings, past
+from app.services.demo.draws import DEFAULT_SEED
 from app.services.demo.plan import Scale
 from app.services.kernel import changes, sequencer
 from app.services.kernel.access import Actor
@@ -66,6 +68,16 @@ def head_of(database: Database, members: int) -> tuple[Actor, list[Any]]:
                 session.execute(sa.insert(Grant).values(_grant(actor, branch)))
                 ids += _members(session, branch)
         return actor_of(session, HEAD), ids
+
+
+def meet(database: Database, commune_id: int | None) -> None:
+    """A year of meetings in a commune, with who came."""
+    with database.writing() as session:
+        changes.attribute(session, changes.Origin(ChangeSource.demo))
+        for commune, branches in past.communes_met(session):
+            if commune.id == commune_id:
+                meetings.hold(session, commune, branches, DEFAULT_SEED)
+    sequencer.settle(database)
 
 
 def _members(session: Session, branch: int) -> list[Any]:
@@ -133,6 +145,7 @@ class Phone:
 
 def report(name: str, database: Database, members: int, rounds: int) -> None:
     actor, ids = head_of(database, members)
+    meet(database, actor.grants[0].commune_id)
     phone = Phone(database, actor)
     table = Table("pull", "ms CPU", "rows", "bytes", title=f"{name}: {len(ids)} members")
 
