@@ -1,4 +1,4 @@
-"""The phones of somebody who was erased are told to delete what they keep."""
+"""The phones of somebody who was erased get the order to delete what they keep."""
 
 import pytest
 import sqlalchemy as sa

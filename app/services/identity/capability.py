@@ -68,7 +68,7 @@ CAPABILITY = Capability(
             "Her sign-in sessions",
             by="account_id",
             of_account=True,
-            # They stay for as long as ended ones do: by them her phones are told to wipe.
+            # They stay for as long as ended ones do: by them her phones get the order to wipe.
             wiped={
                 **emptied("device", "user_agent", "network", "kept_answer", "kept_access_id"),
                 "revoked_at": lambda row: row["revoked_at"] or utc_now(),
