@@ -32,7 +32,7 @@ HEADS = ("phuongvi-1", "phuongvi-1", "phuongvi-2", "tienluong-1", "phuongvi", "t
 MORE = ("phuongvi-3", "phuongvi-4", "tienluong-2", "tienluong-3", "tienluong-4", "auditor")
 DEVICES = len(HEADS) if soak.TIMES == 1 else 50
 STEPS = soak.longer(100)
-CALM_EVERY = 50
+CALM_EVERY = 50 if soak.TIMES == 1 else 500
 OFFICERS = ("phuongvi", "tienluong", "camkhe")
 # The whole of it stays within the life of a session.
 NIGHTS = 20
