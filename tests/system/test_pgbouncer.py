@@ -113,7 +113,7 @@ def test_the_role_has_what_pgbouncer_drops(running: Running) -> None:
     with engine.connect() as connection:
         shown = {
             name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
-            for name in ("timezone", "statement_timeout", "lock_timeout", "random_page_cost")
+            for name in ("timezone", "statement_timeout", "lock_timeout", "random_page_cost", "jit")
         }
     engine.dispose()
     assert shown == {
@@ -121,6 +121,7 @@ def test_the_role_has_what_pgbouncer_drops(running: Running) -> None:
         "statement_timeout": "30s",
         "lock_timeout": "3s",
         "random_page_cost": "1.1",
+        "jit": "off",
     }
 
 

@@ -23,11 +23,13 @@ from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.figures.places import Parts, PeriodPlaces, places
 from app.services.figures.rollups import KeptFigures, Wanted
-from app.services.figures.rows import chosen, few_rows_of, rows_of
+from app.services.figures.rows import chosen, rows_of, units_of
 from app.services.kernel import dated
 from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows, RecordedThen
 
+# So many units are looked up from below in one statement.
+_FEW_UNITS = 5_000
 # Of a part and a figure; what nobody has reported is None.
 Cells = dict[tuple[int, str], Decimal | None]
 
@@ -81,21 +83,13 @@ def live(
     that have any rows; `of_some`: the places are a few units of the parts."""
     source = figures[0].rows
     assert source is not None  # noqa: S101  # they count rows
-    rows: sa.Subquery | sa.CTE = rows_of(source, place)
+    rows = rows_of(source, place)
+    units: Sequence[int] | None = None
     if place.is_wide and not any(figure.is_stored for figure in figures):
-        rows, place = few_rows_of(source, place)
-    measures = [
-        _measure(figure, rows, place).label(f"figure_{number}")
-        for number, figure in enumerate(figures)
-    ]
-    found = {
-        (row.period, row.part_id): row[2:]
-        for row in db.execute(
-            sa.select(rows.c.period, place.parts.c.part_id, *measures)
-            .select_from(place.stand_at(rows))
-            .group_by(rows.c.period, place.parts.c.part_id)
-        )
-    }
+        # Of few rows, found by their days: nobody walks the tree of a large unit.
+        units = units_of(db, rows)
+        place = place.of(units) if len(units) <= _FEW_UNITS else place
+    found = {} if units == [] else _counted(db, figures, rows, place)
     moved: Counter[tuple[int, int, str]] = Counter()
     for each in differing(db, source, figures, place, stretches, of_some=of_some):
         moved[each.period, each.part_id, each.code] += each.sign
@@ -114,9 +108,23 @@ def live(
     return cells
 
 
-def _measure(
-    figure: Figure, rows: sa.Subquery | sa.CTE, place: PeriodPlaces
-) -> sa.ColumnElement[Any]:
+def _counted(
+    db: Db, figures: Sequence[Figure], rows: sa.Subquery, place: PeriodPlaces
+) -> dict[tuple[int, int], Sequence[Any]]:
+    """By number of the period and part."""
+    measures = [
+        _measure(figure, rows, place).label(f"figure_{number}")
+        for number, figure in enumerate(figures)
+    ]
+    counted = (
+        sa.select(rows.c.period, place.parts.c.part_id, *measures)
+        .select_from(place.stand_at(rows))
+        .group_by(rows.c.period, place.parts.c.part_id)
+    )
+    return {(row.period, row.part_id): row[2:] for row in db.execute(counted)}
+
+
+def _measure(figure: Figure, rows: sa.Subquery, place: PeriodPlaces) -> sa.ColumnElement[Any]:
     told = figure.told
     which = chosen(told, rows, place)
     if told.amount is not None:

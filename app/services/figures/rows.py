@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from app.models.figures.definitions import AnyBut, AtLeast, Condition, FigureDefinition
 from app.services.figures.places import PeriodPlaces
+from app.services.kernel.access import Db
 from app.services.kernel.offers import FigureRows
 
 
@@ -16,15 +17,16 @@ def rows_of(source: FigureRows, place: PeriodPlaces) -> sa.Subquery:
     return select.add_columns(periods.c.no.label("period"), periods.c.tree).subquery("fact")
 
 
-def few_rows_of(source: FigureRows, place: PeriodPlaces) -> tuple[sa.CTE, PeriodPlaces]:
-    """The rows, where they are few, with their units alone: of a large unit nobody walks the tree."""
-    rows = rows_of(source, place).select().cte("few")
-    of_rows = [sa.select(rows.c[name]) for name in ("unit_id", "other_unit_id") if name in rows.c]
-    return rows, place.of(sa.union(*of_rows).subquery().select())
+def units_of(db: Db, rows: sa.Subquery) -> list[int]:
+    """Where the rows are, and where others of a movement were."""
+    units = sa.union(
+        *(sa.select(rows.c[name]) for name in ("unit_id", "other_unit_id") if name in rows.c)
+    )
+    return [unit_id for unit_id in db.execute(units).scalars() if unit_id is not None]
 
 
 def chosen(
-    told: FigureDefinition, rows: sa.Subquery | sa.CTE, place: PeriodPlaces
+    told: FigureDefinition, rows: sa.Subquery, place: PeriodPlaces
 ) -> sa.ColumnElement[bool]:
     """The rows that the figure counts, as they are today."""
     which = [_holds(rows.c[name], condition) for name, condition in told.where.items()]
