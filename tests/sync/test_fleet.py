@@ -224,7 +224,7 @@ class Fleet:
         return "\n".join([self.story.about(name, *ids), *logged])
 
 
-_DECIDED = ("operation_declined", "operation_undecided")
+_DECIDED = ("operation_declined", "operation_rewritten", "operation_undecided")
 
 
 @pytest.mark.drawn
