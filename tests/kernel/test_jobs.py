@@ -236,6 +236,50 @@ def worker(database: Database) -> Iterator[job_workers.Worker]:
         yield made
 
 
+class TestServer:
+    def test_has_a_worker_from_the_first_job_on(
+        self, officer: Api, database: Database, handle: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if not database.on_sqlite:
+            pytest.skip("a process of its own does them")
+        opened: list[str] = []
+
+        class Watched(job_workers.Worker):
+            def __enter__(self) -> "Watched":
+                opened.append("worker")
+                super().__enter__()
+                return self
+
+        looked: list[Database] = []
+        look = job_workers.any_waits
+
+        def looks(of: Database) -> bool:
+            looked.append(of)
+            return look(of)
+
+        monkeypatch.setattr(job_workers, "Worker", Watched)
+        monkeypatch.setattr(job_workers, "any_waits", looks)
+        monkeypatch.setattr(job_workers, "_FIRST_AFTER_SECONDS", 0)
+        monkeypatch.setattr(job_workers, "_LOOK_SECONDS", 0.01)
+        monkeypatch.setattr(database.settings, "serve_jobs", True)
+        handle(lambda task: {"seen": task.args["n"]})
+        with job_workers.in_server(database):
+            until(lambda: len(looked) > 2)
+            assert opened == []
+            for n in range(2):
+                job_id = ask(database, n=n)
+                answer = officer.get(f"/v1/jobs/{job_id}", headers={"prefer": "wait=20"})
+                assert answer.json()["result"] == {"seen": n}
+            assert opened == ["worker"]
+
+
+def until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 class TestWorker:
     def test_does_what_is_sent_and_the_answer_may_wait_for_it(
         self, officer: Api, database: Database, handle: Any, worker: job_workers.Worker

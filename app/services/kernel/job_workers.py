@@ -1,6 +1,5 @@
 """Where jobs are done: in a process of its own, or in the server."""
 
-import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -19,12 +18,14 @@ from app.models.kernel.jobs import (
     JobState,
 )
 from app.services.kernel.background import Background, Every
-from app.services.kernel.jobs import perform
+from app.services.kernel.jobs import UNFINISHED, perform
 
 # A runner that has not been heard of for so long is gone.
 LOST_AFTER = timedelta(seconds=120)
 # A server that has just been started has people waiting for it.
 _FIRST_AFTER_SECONDS = 2
+_LOOK_SECONDS = 0.5
+_WAITING = sa.select(col(Job.id)).where(col(Job.state).in_(UNFINISHED)).limit(1)
 
 
 def send_lost_again(database: Database) -> int:
@@ -69,7 +70,8 @@ class Worker:
 
 @contextmanager
 def in_server(database: Database) -> Iterator[Background]:
-    """While it is open, the server does jobs itself, from soon after its start.
+    """While it is open, the server does jobs itself, from the first one on: without any, a worker
+    would be an eighth of the server's memory.
 
     On SQLite only, where the server is all there is: on PostgreSQL `hoiso worker` does them.
     """
@@ -77,16 +79,25 @@ def in_server(database: Database) -> Iterator[Background]:
         yield Background("jobs")
         return
     with ExitStack() as opened:
+        is_open = False
 
-        def open_worker() -> None:
-            opened.enter_context(Worker(database))
+        def open_for_the_first() -> None:
+            nonlocal is_open
+            if not is_open and any_waits(database):
+                opened.enter_context(Worker(database))
+                is_open = True
 
-        once = Every(
-            seconds=math.inf,
-            work=open_worker,
+        opening = Every(
+            seconds=_LOOK_SECONDS,
+            work=open_for_the_first,
             name="jobs",
             first_after=_FIRST_AFTER_SECONDS,
             promised=True,
         )
-        with Background("jobs", once) as opening:
-            yield opening
+        with Background("jobs", opening) as background:
+            yield background
+
+
+def any_waits(database: Database) -> bool:
+    with database.reading() as db:
+        return db.execute(_WAITING).first() is not None

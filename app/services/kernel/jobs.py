@@ -47,7 +47,7 @@ MAX_ATTEMPTS = 5
 BEAT_SECONDS = 20
 _PROGRESS_SECONDS = 0.5
 _PAUSES = (1, 5, 15, 30)
-_UNFINISHED = (JobState.queued, JobState.running)
+UNFINISHED = (JobState.queued, JobState.running)
 
 
 @dataclass(slots=True)
@@ -149,7 +149,7 @@ def filling(db: Db) -> bool:
     """Whether facts of the past are still being entered, so that counts of them are not whole."""
     kinds = [kind for kind, work in manifest().jobs.items() if work.fills]
     unfinished = sa.select(col(Job.id)).where(
-        col(Job.state).in_(_UNFINISHED), col(Job.kind).in_(kinds)
+        col(Job.state).in_(UNFINISHED), col(Job.kind).in_(kinds)
     )
     return db.execute(unfinished.limit(1)).first() is not None
 
@@ -197,7 +197,7 @@ def shown_to_colleagues(db: Db, job_id: UUID | None, language: Language) -> JobR
 def is_over(db: Db, job_id: UUID | None) -> bool:
     """Nobody is at it, and nobody will be: it is done, has failed or was long ago."""
     state = db.execute(sa.select(col(Job.state)).where(col(Job.id) == job_id)).scalar()
-    return state not in _UNFINISHED
+    return state not in UNFINISHED
 
 
 def list_jobs(actor: Actor, query: JobQuery, language: Language) -> Pages:
@@ -262,7 +262,7 @@ def _begin(database: Database, job_id: UUID) -> Task | None:
         may_begin = due.after_restore(session, col(Job.created_at), by=lambda until: until)
         row = session.execute(
             sa.update(Job)
-            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED), may_begin)
+            .where(col(Job.id) == job_id, col(Job.state).in_(UNFINISHED), may_begin)
             .values(
                 state=JobState.running,
                 attempts=col(Job.attempts) + 1,
@@ -311,7 +311,7 @@ def _end(
     with database.writing() as session:
         session.connection().execute(
             sa.update(Job)
-            .where(col(Job.id) == job_id, col(Job.state).in_(_UNFINISHED))
+            .where(col(Job.id) == job_id, col(Job.state).in_(UNFINISHED))
             .values(state=state, result=result, problem=problem, seen_at=now, finished_at=now)
         )
 
