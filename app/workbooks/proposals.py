@@ -146,7 +146,8 @@ def _add_guesses(
 def _find_branches_in_addresses(proposals: dict[str, Proposal], table: Table, kind: Kind) -> None:
     """Addresses that say the branch and nothing else, as their heading does: "Nơi ở (khu)"."""
     address = proposals.get("address")
-    if address is None or "branch" not in fields(kind) or "branch" in proposals:
+    is_told = not proposals.keys().isdisjoint({"branch", "branch_id"})
+    if address is None or "branch" not in fields(kind) or is_told:
         return
     [header] = [each.header for each in table.columns if each.index == address.column]
     held = heading_words.held_in(

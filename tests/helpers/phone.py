@@ -82,6 +82,12 @@ class Phone:
     def slice(self) -> Slice:
         return {kind: dict(rows) for kind, rows in self.rows.items() if rows}
 
+    @property
+    def records(self) -> Slice:
+        """Without the data of the release, which is for everybody."""
+        data = manifest().sync_data
+        return {kind: rows for kind, rows in self.slice.items() if kind not in data}
+
     def checksums(self) -> dict[tuple[str, int], str]:
         """By kind and unit, as the contract says they are reckoned."""
         sums: defaultdict[tuple[str, int], int] = defaultdict(int)

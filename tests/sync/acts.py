@@ -310,9 +310,11 @@ class Acts:
 
     def annul(self) -> Response:
         attended = [*listed(self.province, "/v1/attendance", **{"from": "2020-01-01"}).values()]
-        session = self.random.choice(attended)["session_id"] if attended else new_id()
-        path = f"/v1/captures/{self._some(f'/v1/sessions/{session}/captures')}/annul"
-        return self.province.post(path, json={"reason": "Ghi nhầm"})
+        capture_id = str(new_id())
+        if attended:
+            session_id = self.random.choice(attended)["session_id"]
+            capture_id = self._some(f"/v1/sessions/{session_id}/captures")
+        return self.province.post(f"/v1/captures/{capture_id}/annul", json={"reason": "Ghi nhầm"})
 
     def team(self) -> Response:
         body = {"level": "group", "group_kind": "team", "parent_id": self._branch()}

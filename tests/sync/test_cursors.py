@@ -21,7 +21,7 @@ from app.services.sync.scopes import Part, Scope, versions
 SEALER = Sealer(bytes(range(32)))
 DAY = date(2026, 11, 30)
 # The longest a cursor may be: addresses of 4 kB pass every proxy, and it is not alone in one.
-MOST = 2_000
+MOST = 2_500
 RIGHTS = frozenset(ROLE_RIGHTS[Role.commune_officer])
 
 ids = st.integers(1, 2**31 - 1)

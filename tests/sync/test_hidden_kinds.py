@@ -28,7 +28,7 @@ def test_changes_of_what_a_phone_may_not_have_are_not_told(
     may_only(database, "phuongvi-1", [Right.units_read, Right.events_read])
     phone = Phone(head)
     phone.pull()
-    assert {kind for kind, rows in phone.rows.items() if rows} <= {"unit", "event", "session"}
+    assert phone.records.keys() <= {"unit", "event", "session"}
     [someone] = officer.get(f"/v1/members?limit=1&unit={unit_id['phuongvi-1']}").json()["items"]
     edited = officer.patch(
         f"/v1/members/{someone['id']}",

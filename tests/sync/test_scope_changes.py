@@ -24,7 +24,7 @@ from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import home
 from tests.helpers.meetings import made
-from tests.helpers.phone import Phone, fresh_slice
+from tests.helpers.phone import Phone, differing, fresh_slice
 from tests.kernel.changes import done, head
 from tests.reorganisations.branches import Branches
 from tests.sync.acts import granted, move_unit
@@ -112,7 +112,7 @@ class TestGrants:
                 .values(valid_to=local_today() - timedelta(days=1))
             )
         phone.pull()
-        assert phone.slice == {}
+        assert phone.records == {}
 
     def test_a_walk_that_the_next_change_interrupts(
         self, phone: Phone, database: Database, unit_id: UnitIds
@@ -144,7 +144,7 @@ class TestGrants:
         assert phone.rows["member"]
         end(-1)
         phone.pull()
-        assert phone.slice == {}
+        assert phone.records == {}
 
 
 class TestMoves:
@@ -159,7 +159,7 @@ class TestMoves:
         assert ops(target.pull())[somebody] == "entered_scope"
         assert ops(of_commune.pull())[somebody] == "upsert"
         for each in (phone, target, of_commune):
-            assert each.slice == fresh_slice(each.api)
+            assert differing(each, fresh_slice(each.api)) == []
 
     def test_there_and_back(self, phone: Phone, api: Api, unit_id: UnitIds) -> None:
         somebody = min(phone.rows["member"])
@@ -265,12 +265,12 @@ class TestReorganisations:
         branches.apply(draft)
         for each in phones:
             each.pull()
-            assert each.slice == fresh_slice(each.api)
+            assert differing(each, fresh_slice(each.api)) == []
         assert people <= set(heir.rows["member"])
         done(branches.revert(draft))
         for each in phones:
             each.pull()
-            assert each.slice == fresh_slice(each.api)
+            assert differing(each, fresh_slice(each.api)) == []
         assert not people & set(heir.rows["member"])
 
     def test_a_branch_that_goes_to_another_commune(
@@ -284,7 +284,7 @@ class TestReorganisations:
         done(move_unit(api, unit_id["phuongvi-1"], unit_id["tienluong"]))
         for each in (phone, of_commune, other):
             each.pull()
-            assert each.slice == fresh_slice(each.api)
+            assert differing(each, fresh_slice(each.api)) == []
         assert people <= set(other.rows["member"])
         assert not people & set(of_commune.rows["member"])
         assert people == set(phone.rows["member"])

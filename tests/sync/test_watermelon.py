@@ -87,7 +87,7 @@ def test_the_columns_are_those_of_the_kinds(head: Api) -> None:
     for kind in plan["kinds"]:
         assert set(kind["columns"]) == set(kind["fields"]) - {"id"}
         assert set(kind["columns"].values()) <= {"string", "number", "boolean"}
-        assert all(re.fullmatch(r"[a-z][a-z_]*", name) for name in kind["columns"])
+        assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in kind["columns"])
         assert kind["columns"].get("revision", "number") == "number"
     members = {kind["kind"]: kind["columns"] for kind in plan["kinds"]}["member"]
     assert members["full_name"] == members["branch_id"] == members["masked"] == "string"

@@ -127,6 +127,9 @@ def test_an_address_that_is_headed_and_filled_as_a_branch_is_one() -> None:
     assert fields(table)[2][0] == "branch"
     table = read(["Họ tên", "Năm sinh", "Nơi ở"], _NAMES, _YEARS, branches)
     assert fields(table)[2][0] == "address"
+    ids: list[Cell] = [4, 5, 6]
+    table = read(["Họ tên", "branch_id", "Nơi ở (khu)"], _NAMES, ids, branches)
+    assert [fields(table)[column][0] for column in (1, 2)] == ["branch_id", "address"]
 
 
 def test_a_heading_that_looks_like_a_name_in_another_font_is_one_of_a_header() -> None:

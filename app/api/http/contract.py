@@ -177,7 +177,7 @@ def _add_heads(schema: dict[str, Any], routes: Iterable[Route]) -> None:
             english, _, translated = get["summary"].partition(" · ")
             schema["paths"][route.path_format]["head"] = get | {
                 "operationId": route.operation_ids[-1],
-                "summary": f"{english} (headers) · {translated} (không có nội dung)",
+                "summary": f"{english} (headers) · " + f"{translated} (không có nội dung)",
                 "responses": {
                     status: {name: part for name, part in answer.items() if name != "content"}
                     for status, answer in get["responses"].items()

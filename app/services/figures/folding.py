@@ -252,7 +252,7 @@ def _begin(session: Session) -> _Begun:
     ]
     insert_many(session, FigureKept, rows)
     units = session.execute(sa.select(sa.func.count()).select_from(Unit)).scalar_one()
-    return _Begun(token, missing, max(_UNITS_AT_ONCE // units, 1))
+    return _Begun(token, missing, max(_UNITS_AT_ONCE // max(units, 1), 1))
 
 
 @dataclass(frozen=True, slots=True)
