@@ -152,6 +152,13 @@ class TestCreateHousehold:
         again = body_of(database, unit_id, opened_on="2023-01-01")
         refused(officer.post("/v1/households", json=again), 409, "person_in_household")
         assert count(database, Household) == count(database, HouseholdEvent) == 1
+        alone = body_of(database, unit_id, people=[HUSBAND | {"relation": "head"}])
+        path = f"/v1/households/{made(officer.post('/v1/households', json=alone))['id']}/people"
+        [hers] = [each for each in again["people"] if "member_id" in each][:1]
+        she = {"member_id": hers["member_id"], "relation": "other"}
+        people = count(database, HouseholdPerson)
+        refused(officer.post(path, json=she), 409, "person_in_household")
+        assert count(database, HouseholdPerson) == people
 
     def test_who_may_not(self, api: Api, database: Database, unit_id: Ids) -> None:
         body = body_of(database, unit_id)

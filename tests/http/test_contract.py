@@ -85,6 +85,8 @@ NOT_THERE = {
     # Nobody of the demo has sent a file.
     *("get_file_content", "get_member_photo", "get_own_photo", "open_file_link"),
     "get_session_picture",
+    # Of a member's own account, which is one of seven that ask.
+    "list_own_processing_limits",
     # Nobody of the demo has pushed anything.
     *("get_operation", "get_sync_inbox_item"),
 }
@@ -405,8 +407,8 @@ class TestErrors:
         named: set[str] = set()
         for method, path, operation in operations(app.openapi()):
             for status, answer in operation["responses"].items():
-                assert method != "head" or "content" not in answer, path
-                if int(status) < 400 or method == "head":
+                if int(status) < 400:
+                    assert method != "head" or "content" not in answer, path
                     continue
                 schema = answer["content"][MEDIA_TYPE]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ProblemBody"}, path

@@ -170,7 +170,8 @@ def _describe_operations(schema: dict[str, Any], routes: Iterable[Route]) -> Non
 
 
 def _add_heads(schema: dict[str, Any], routes: Iterable[Route]) -> None:
-    """A HEAD is its GET without any body (RFC 9110, 9.3.2)."""
+    """A HEAD is its GET without any body (RFC 9110, 9.3.2); a problem keeps its type, which its header
+    has."""
     for route in routes:
         if route.head:
             get = _of(schema, route)
@@ -179,7 +180,9 @@ def _add_heads(schema: dict[str, Any], routes: Iterable[Route]) -> None:
                 "operationId": route.operation_ids[-1],
                 "summary": f"{english} (headers) · " + f"{translated} (không có nội dung)",
                 "responses": {
-                    status: {name: part for name, part in answer.items() if name != "content"}
+                    status: answer
+                    if status >= "400"
+                    else {name: part for name, part in answer.items() if name != "content"}
                     for status, answer in get["responses"].items()
                 },
             }
