@@ -66,6 +66,18 @@ def test_a_meeting_above_comes_changes_and_is_cancelled(
     assert phone.rows["event"][event["id"]]["state"] == "cancelled"
 
 
+def test_the_host_stays_and_its_units_are_invited_no_more(
+    phone: Phone, province: Api, unit_id: UnitIds
+) -> None:
+    host = unit_id["phutho"]
+    event, session = announced(province, **of(host, host))
+    both = (event, session)
+    assert ops(phone) == dict.fromkeys(both, "upsert")
+    for invited, op in ((unit_id["tienluong-1"], "left_scope"), (host, "upsert")):
+        patched(province, f"/v1/events/{event}", invited_unit_ids=[invited])
+        assert ops(phone) == dict.fromkeys(both, op)
+
+
 def test_an_invitation_is_withdrawn_and_given_again(
     phone: Phone, province: Api, unit_id: UnitIds
 ) -> None:

@@ -263,10 +263,10 @@ def _is_same(session: Session, made: Event, body: EventCreate, existing: Event) 
 
 def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> None:
     """The units of the event as rows, with their paths; the same for each session of it."""
-    withdrawals.keep(session, event.id, units)
-    session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
     named = [(UnitRole.host, each) for each in event.host_unit_ids]
     named += [(UnitRole.invited, each) for each in event.invited_unit_ids]
+    withdrawals.keep(session, event.id, named)
+    session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
     session.execute(
         sa.insert(EventUnit),
         [

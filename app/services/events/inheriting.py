@@ -234,7 +234,7 @@ def _units_of(
 def _name(session: Session, event: Event, named: Iterable[Named]) -> None:
     named = [*named]
     mark_hosts(session, event.id)
-    withdrawals.keep(session, event.id, {unit_id for _, unit_id in named})
+    withdrawals.keep(session, event.id, named)
     _rewrite(session, EventUnit, event, named, event_id=event.id)
     mark_hosts(session, event.id)
 

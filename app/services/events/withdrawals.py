@@ -1,4 +1,4 @@
-"""Units that were of an event and are so no more, so that their phones learn what to drop."""
+"""Units that an event had or had invited and does so no more, so that phones learn what to drop."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -6,18 +6,27 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.models.events.events import EventUnit, EventWithdrawal
+from app.models.events.events import EventUnit, EventWithdrawal, UnitRole
 from app.services.kernel.tracking import PATH
 
 _COLUMNS = ("event_id", "unit_id", *PATH)
 
 
-def keep(session: Session, event_id: UUID, staying: Collection[int]) -> None:
-    """Keep the units of the event that are not among those that stay: before their rows go. Those that
-    are of it again are kept no longer."""
+def keep(session: Session, event_id: UUID, named: Collection[tuple[UnitRole, int]]) -> None:
+    """Keep the units of the event that are no more what they were, before their rows go. One that hosts
+    it still and has withdrawn the invitation of its own units is kept: they do not see what it hosts.
+    Those that are invited again are kept no longer."""
+    hosts, invited = (
+        [unit_id for role, unit_id in named if role is of]
+        for of in (UnitRole.host, UnitRole.invited)
+    )
     kept = col(EventWithdrawal.event_id) == event_id
     session.execute(
-        sa.delete(EventWithdrawal).where(kept, col(EventWithdrawal.unit_id).in_(staying))
+        sa.delete(EventWithdrawal).where(kept, col(EventWithdrawal.unit_id).in_(invited))
+    )
+    is_host = col(EventUnit.role) == UnitRole.host
+    stays = sa.or_(
+        col(EventUnit.unit_id).in_(invited), sa.and_(is_host, col(EventUnit.unit_id).in_(hosts))
     )
     known = sa.select(col(EventWithdrawal.unit_id)).where(kept)
     leaving = (
@@ -25,7 +34,7 @@ def keep(session: Session, event_id: UUID, staying: Collection[int]) -> None:
         .distinct()
         .where(
             col(EventUnit.event_id) == event_id,
-            col(EventUnit.unit_id).not_in([*staying]),
+            ~stays,
             col(EventUnit.unit_id).not_in(known),
         )
     )
