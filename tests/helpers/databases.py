@@ -66,16 +66,20 @@ class Clones:
 
     def _keep_ready(self) -> None:
         try:
-            with self.admin() as run:
-                while not self._closing.is_set():
-                    name = f"hoiso_test_{uuid4().hex[:12]}"
-                    # A copy of its files: page by page through the log took up to twice as long.
-                    run(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
-                    self._ready.put(name)
-                    while not self._spent.empty():
-                        run(f"DROP DATABASE {self._spent.get()} WITH (FORCE)")
+            while not self._closing.is_set():
+                with _cut_off_is_over(), self.admin() as run:
+                    self._copy(run)
         except BaseException as error:  # noqa: BLE001  # raised where a clone is waited for
             self._ready.put(error)
+
+    def _copy(self, run: Callable[[str], object]) -> None:
+        while not self._closing.is_set():
+            name = f"hoiso_test_{uuid4().hex[:12]}"
+            # A copy of its files: page by page through the log took up to twice as long.
+            run(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY FILE_COPY")
+            self._ready.put(name)
+            while not self._spent.empty():
+                run(f"DROP DATABASE {self._spent.get()} WITH (FORCE)")
 
     @contextmanager
     def clone(self) -> Iterator[str]:
@@ -113,6 +117,16 @@ class Clones:
         while self._thread.is_alive():
             with suppress(Empty):
                 self._ready.get(timeout=0.1)
+
+
+@contextmanager
+def _cut_off_is_over() -> Iterator[None]:
+    """A test may restart the server."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
 
 
 @contextmanager
