@@ -1,5 +1,6 @@
 """Answers to invitations, minutes and requests to correct a record, written without a network."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from app.db import Database
+from app.errors import Problem
 from app.models.events.minutes import SessionMinutes
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member
@@ -192,6 +194,39 @@ class TestMinutes:
         [answer] = push(home, operation("minutes.update", session_id, {"body": "Khác"}))
         assert (answer["verdict"], answer["problem"]["code"]) == ("refused", "minutes_signed")
         assert home.get(f"{path}/minutes").json()["body"] == "Xong"
+
+    def test_a_second_host_writes_them_by_the_same_rules(
+        self, api: Api, unit_id: UnitIds, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, two = api.as_("phuongvi-1"), api.as_("phuongvi-2")
+        hosts = [unit_id["phuongvi-1"], unit_id["phuongvi-2"]]
+        _, session_id = announced(api.as_("phuongvi"), host_unit_ids=hosts, sessions=[sitting(0)])
+        path = f"/v1/sessions/{session_id}"
+        assert one.patch(f"{path}/minutes", json={"body": "Một"}).status_code == 200
+        first = operation("minutes.update", session_id, {"body": "Hai"}, base_rev=1)
+        assert verdicts(two, first) == ["applied"]
+        assert one.patch(f"{path}/minutes", json={"body": "Ba"}).status_code == 200
+
+        update, tries = minutes.update, iter(range(1))
+
+        def reorganised_first(*given: Any) -> Any:
+            if next(tries, None) is not None:
+                raise Problem("unit_being_reorganised", retry_after=5)
+            return update(*given)
+
+        other = operation("minutes.update", session_id, {"body": "Bốn"}, base_rev=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(minutes, "update", reorganised_first)
+            [answer] = push(two, other)
+        assert (answer["verdict"], answer["waits_for"]) == ("held", "retry")
+        assert one.get(f"{path}/minutes").json()["body"] == "Ba"
+
+        acted(one, f"{path}/hold")
+        assert one.post(f"{path}/minutes/sign").status_code == 200
+        late = operation("minutes.update", session_id, {"body": "Năm"}, base_rev=1)
+        [answer] = push(two, late)
+        assert (answer["verdict"], answer["problem"]["code"]) == ("refused", "minutes_signed")
+        assert one.get(f"{path}/minutes").json()["body"] == "Ba"
 
     def test_of_others_they_are_not_there(
         self, api: Api, home: Api, session_id: str, database: Database

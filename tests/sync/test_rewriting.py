@@ -53,6 +53,19 @@ def test_what_she_writes_on_what_is_there_now_ends_the_conflict(
     assert known(head, first)["problem"]["code"] == "operation_rewritten"
 
 
+def test_what_depends_on_what_was_written_again_is_done(
+    head: Api, officer: Api, someone: Json
+) -> None:
+    corrected(officer, someone, address="Khu 9")
+    first = edit(someone, address="Khu 1")
+    second = edit(someone, address="Khu 2") | {"depends_on": [first["op_id"]]}
+    both = [first["op_id"], second["op_id"]]
+    third = edit(someone, occupation="Trồng lúa") | {"depends_on": both}
+    assert verdicts(head, first, second, third) == ["refused", "conflict", "merged"]
+    now = head.get(f"/v1/members/{someone['id']}").json()
+    assert (now["address"], now["occupation"]) == ("Khu 9", "Trồng lúa")
+
+
 def test_what_is_refused_takes_no_place(head: Api, officer: Api, someone: Json) -> None:
     corrected(officer, someone, address="Khu 9")
     first = edit(someone, address="Khu 1")

@@ -8,11 +8,12 @@ from sqlmodel import Session, col
 
 from app.errors import invalid
 from app.models.sync.operations import OperationItem, OperationState, PushedOperation
-from app.services.sync.verdicts import follows_from
+from app.services.sync.verdicts import REWRITTEN, follows_from
 
 
 def first_missing(session: Session, row: PushedOperation, item: OperationItem) -> UUID | None:
-    """An operation that has to be done before and is not. One that was refused refuses this one."""
+    """An operation that has to be done before and is not. One that was refused refuses this one, but not
+    where a later one has taken its place."""
     for op_id in item.depends_on:
         if op_id == item.op_id:
             raise invalid("depends_in_circle", "/depends_on")
@@ -22,7 +23,7 @@ def first_missing(session: Session, row: PushedOperation, item: OperationItem) -
         if before.state is OperationState.held:
             _ensure_no_circle(session, row, op_id)
             return op_id
-        if before.state is OperationState.refused:
+        if before.state is OperationState.refused and before.code != REWRITTEN:
             raise follows_from(before)
     return None
 

@@ -1,7 +1,7 @@
 """What a phone has written again while an officer has yet to decide on it: one record, one entry."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlmodel import Session, col, select
@@ -45,10 +45,10 @@ def replaced(
         patch = json.loads(row.patch or "{}")
         rest = {name: value for name, value in patch.items() if name not in written}
         if rest and not waits:
-            verdicts.keep(row, _left(row, rest))
+            _keep_waiting(row, rest)
             continue
         taken_over |= rest
-        ended = verdicts.refused(Problem("operation_rewritten"))
+        ended = verdicts.refused(Problem(verdicts.REWRITTEN))
         verdicts.keep(row, replace(ended, unit_id=row.unit_id))
     if not taken_over:
         return outcome
@@ -56,15 +56,7 @@ def replaced(
     return replace(outcome, patch=patch, fields=sorted(patch))
 
 
-def _left(row: PushedOperation, rest: dict[str, object]) -> Outcome:
-    told = json.loads(row.told or "{}")
-    return Outcome(
-        state=row.state,
-        revision=row.revision,
-        problem=Problem("operation_conflict"),
-        others=told.get("others", []),
-        fields=sorted(rest),
-        waits_for=row.waits_for,
-        unit_id=row.unit_id,
-        patch=rest,
-    )
+def _keep_waiting(row: PushedOperation, rest: Mapping[str, object]) -> None:
+    """Of an operation that waits only some fields still do; the rest of its verdict stays."""
+    row.patch = json.dumps(rest)
+    row.told = json.dumps(json.loads(row.told or "{}") | {"fields": sorted(rest)})

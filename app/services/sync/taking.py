@@ -71,7 +71,7 @@ def _of_clock(noted: Noted) -> Iterator[FieldError]:
 
 def _not_done(task: OperationTask, problem: Problem) -> Outcome:
     """What passes is tried again by itself; all else is for good."""
-    if "retry_after" not in problem.params and problem.code != _CHANGED:
+    if not _passes(problem):
         return refused(problem)
     return Outcome(
         state=OperationState.held,
@@ -79,6 +79,10 @@ def _not_done(task: OperationTask, problem: Problem) -> Outcome:
         waits_for=WaitsFor.retry,
         patch=task.item.patch,
     )
+
+
+def _passes(problem: Problem) -> bool:
+    return "retry_after" in problem.params or problem.code == _CHANGED
 
 
 def body_of(kind: OperationKind, item: OperationItem, patch: Mapping[str, Any]) -> Input:
@@ -180,12 +184,12 @@ def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
 def _merged(session: Session, actor: Actor, act: _Act) -> Outcome:
     seen = merging.known(session, act.task.row, act.seen_id)
     subject = merging.find(session, act.kind, act.subject_id)
-    if subject is not None and not _may_write(session, actor, act, subject):
-        subject = None  # as one that is not there
     if act.kind.found is not None:
         if subject is None:
             return _apply(session, actor, act, _NONE_THERE)
         seen = seen or SeenRecord.of_nothing(act.subject_id)
+    if subject is not None and not _may_write(session, actor, act, subject):
+        subject = None  # as one that is not there
     if seen is None and subject is None:
         return _waiting(act.task, act.task.item.id)
     if seen is None:
@@ -245,7 +249,7 @@ def _apart(
     try:
         return sorted(conflicts), _attempt(session, actor, act.only(rest), expected)
     except Problem as problem:
-        if problem.code == _CHANGED:
+        if _passes(problem):
             raise
         return sorted(act.task.item.patch), OperationDone()
 
@@ -278,11 +282,14 @@ def _decided_in(session: Session, actor: Actor, act: _Act) -> int | None:
 
 
 def _would_do(session: Session, actor: Actor, act: _Act) -> bool:
-    """Whether this actor could do it; nothing of it is left."""
+    """Whether this actor could do it; nothing of it is left. What stands in the way and passes decides
+    nothing."""
     try:
         with _undone(session):
             return not _attempt(session, actor, act, None).waits
-    except Problem:
+    except Problem as problem:
+        if _passes(problem):
+            raise
         return False
 
 

@@ -18,6 +18,7 @@ from app.models.sync.operations import (
 from app.problem_texts import LANGUAGES, Language
 
 FAILED = "operation_failed"
+REWRITTEN = "operation_rewritten"
 _GONE = (
     "not_found",
     "member_erased",
@@ -25,7 +26,7 @@ _GONE = (
     "unit_lost",
     "forbidden",
     "operation_superseded",
-    "operation_rewritten",
+    REWRITTEN,
 )
 _DONE = (OperationState.applied, OperationState.merged)
 
