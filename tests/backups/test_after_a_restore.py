@@ -182,6 +182,7 @@ class TestDue:
         assert tacit.approve_due(database) == 1
 
 
+@pytest.mark.race
 def test_two_who_say_go_have_it_done_once(database: Database) -> None:
     reopened(database)
     calls: list[Future[bool]] = []

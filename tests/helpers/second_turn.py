@@ -1,10 +1,10 @@
 """Which tests are done again on PostgreSQL: so many that together they ask it everything.
 
 `make test` names a folder in HOISO_TEST_NOTES. On SQLite each process notes there what each test
-asked of the database (statements, the kinds of their parameters, whether they changed no row, one
-or several, errors) and what the operations of the API answered. On PostgreSQL a test runs if
-nothing was noted of it, if it starts processes or races, or if it asks what no other one does.
-Without notes all tests run.
+asked of the database (statements, the rows they would lock on PostgreSQL, the types of their
+parameters, whether they changed no row, one or several, errors) and what the operations of the API
+answered. On PostgreSQL a test runs if nothing was noted of it, if it starts processes or races, or
+if it asks what no other one does. Without notes all tests run.
 """
 
 import json
@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ from zlib import crc32
 import pytest
 import sqlalchemy as sa
 from httpx2 import Response
+from sqlalchemy.dialects.postgresql.base import PGCompiler
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from app.api.http.routing import Route
 
@@ -58,6 +60,7 @@ class Notes:
         sa.event.listen(sa.Engine, "after_cursor_execute", _sent)
         sa.event.listen(sa.Engine, "handle_error", _refused)
         sys.addaudithook(_audited)
+        pytest.MonkeyPatch().setattr(SQLiteCompiler, "for_update_clause", locks_as_comment)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
@@ -84,9 +87,17 @@ def answered(route: Route, answer: Response) -> None:
     _now.asked.add((route.operation_id, answer.status_code, code))
 
 
-def _sent(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> None:
+def _sent(_: Any, cursor: Any, statement: str, parameters: Any, context: Any, _many: bool) -> None:
+    # Before they are made ready for SQLite, which takes days and ids as text.
+    given = context.compiled_parameters if context.compiled else parameters
     _now.cost += 1
-    _now.asked.add((statement, _kinds(parameters), min(cursor.rowcount, 2)))
+    _now.asked.add((statement, types_of(given), min(cursor.rowcount, 2)))
+
+
+def locks_as_comment(compiler: Any, select: Any, **given: Any) -> str:
+    """SQLite has no locks of rows, so that with one and without it would be the same statement."""
+    clause: Callable[..., str] = PGCompiler.for_update_clause
+    return f" /*{clause(compiler, select, **given)} */"
 
 
 def _refused(context: sa.engine.ExceptionContext) -> None:
@@ -98,16 +109,16 @@ def _audited(event: str, _: Any) -> None:
         _now.alone = True
 
 
-def _kinds(parameters: Any) -> tuple[type, ...]:
-    """Of the first row's values, each kind once where it follows itself."""
+def types_of(parameters: Any) -> tuple[type, ...]:
+    """Of the first row's values, each once where it follows itself."""
     if isinstance(parameters, list):
         parameters = parameters[0] if parameters else ()
     values = parameters.values() if isinstance(parameters, Mapping) else parameters
-    kinds: list[type] = []
+    types: list[type] = []
     for value in values:
-        if not kinds or kinds[-1] is not type(value):
-            kinds.append(type(value))
-    return tuple(kinds)
+        if not types or types[-1] is not type(value):
+            types.append(type(value))
+    return tuple(types)
 
 
 def _print(asked: tuple[Any, ...]) -> int:

@@ -1,5 +1,7 @@
 """A field in conflict that is written again on the same phone: one record, one entry."""
 
+import pytest
+
 from app.db import Database
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
@@ -84,6 +86,7 @@ def test_two_phones_are_two_entries(api: Api, head: Api, officer: Api, someone: 
     assert len(entries(officer)) == 2
 
 
+@pytest.mark.race
 def test_an_officer_decides_at_the_same_moment(
     head: Api, officer: Api, someone: Json, database: Database
 ) -> None:
