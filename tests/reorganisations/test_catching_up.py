@@ -67,15 +67,27 @@ class World(BranchWorld):
         digest = done(self.province.get(f"{self.path}/preview"))["digest"]
         return self.province.post(f"{self.path}/confirm", json={"digest": digest})
 
+    def open_branch(self) -> int:
+        branch = {"level": "branch", "name": "Chi hội mới", "parent_id": self.commune}
+        opened = made(self.province.post("/v1/units", json=branch | {"opened_on": ago(0)}))
+        return int(opened["id"])
+
     def move_on(self, member: str) -> None:
         """She and a household, into a branch that has just opened."""
-        branch = {"level": "branch", "name": "Chi hội mới", "parent_id": self.commune}
-        to = made(self.province.post("/v1/units", json=branch | {"opened_on": ago(0)}))["id"]
+        to = self.open_branch()
         body = {"to_branch_id": to, "reason": "Chuyển nhà"}
         asked = made(self.province.post(f"/v1/members/{member}/transfers", json=body))
         assert asked["state"] == "accepted"
         home = {"branch_id": to, "effective_on": ago(0)}
         done(self.province.post(f"{self.household}/move", json=home))
+
+    def hand_over(self, unit: int, to: int, **people: list[str]) -> None:
+        part: Json = {"op": "transfer", "from_id": unit, "to_id": to, **people}
+        body: Json = {"effective_on": ago(0), "operations": [part]}
+        draft = made(self.api.as_("camkhe").post("/v1/reorganisations", json=body))
+        path = f"/v1/reorganisations/{draft['id']}"
+        digest = done(self.province.get(f"{path}/preview"))["digest"]
+        done(self.province.post(f"{path}/apply", json={"digest": digest}))
 
     @property
     def state(self) -> str:
@@ -124,6 +136,19 @@ def test_killed_after_the_switch_it_goes_on_where_it_was(world: World, servers: 
     assert world.left() == set()
     assert world.behind == []
     assert changed(switched, everything(world.database)).keys() <= HANGING
+
+
+def test_handed_over_before_they_have_followed(world: World, servers: Servers) -> None:
+    """To a branch that has just opened, where nobody is behind."""
+    [her, *_] = free_members(world.database, world.near)
+    world.wait_for_its_day()
+    servers.die("kernel.provinces.catch_up")
+    to = world.open_branch()
+    assert to not in world.behind
+    world.hand_over(world.near, to, member_ids=[str(her.id)])
+    world.hand_over(world.branch, to, household_ids=[world.household[-36:]])
+    servers.serve()
+    assert (world.left(), world.behind) == (set(), [])
 
 
 def test_taken_back_before_they_have_followed(world: World, servers: Servers) -> None:

@@ -73,8 +73,10 @@ def follow_moved(
     province_id: int,
 ) -> None:
     """As `follow`, of records that have moved, given as they were, and stand in these branches now:
-    where one came from elsewhere."""
-    if all(row["province_id"] == province_id for row in moved):
+    where one came from elsewhere. Also within a province, if from another branch: its rows may be
+    behind there (`following_later`)."""
+    stayed = {(province_id, branch_id) for branch_id in branch_ids}
+    if all((row["province_id"], row["branch_id"]) in stayed for row in moved):
         return
     later: set[int] | None = session.info.get(_LATER)
     waiting: _Waiting | None = session.info.get(_WAITING)

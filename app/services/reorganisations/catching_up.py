@@ -43,10 +43,10 @@ def run(
     done, left = 0, True
     while left:
         with database.writing() as session:
-            row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)
-            behind = row.behind or []
-            now, rest = behind[:_AT_ONCE], behind[_AT_ONCE:]
             with locked_is_409():
+                row = session.get_one(Reorganisation, reorganisation_id, with_for_update=True)
+                behind = row.behind or []
+                now, rest = behind[:_AT_ONCE], behind[_AT_ONCE:]
                 hold_for_change(session, now)
             provinces.catch_up(session, now)
             row.behind = rest or None
