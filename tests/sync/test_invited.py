@@ -78,6 +78,18 @@ def test_the_host_stays_and_its_units_are_invited_no_more(
         assert ops(phone) == dict.fromkeys(both, op)
 
 
+def test_who_was_invited_by_a_draft_is_told_nothing(
+    phone: Phone, province: Api, unit_id: UnitIds
+) -> None:
+    host = unit_id["phutho"]
+    event = made(province, **of(host, host, unit_id["phuongvi-1"]))
+    path = f"/v1/events/{event['id']}"
+    patched(province, path, invited_unit_ids=[unit_id["tienluong-1"]])
+    acted(province, f"{path}/announce")
+    patched(province, path, title="Họp khác")
+    assert ops(phone) == {}
+
+
 def test_an_invitation_is_withdrawn_and_given_again(
     phone: Phone, province: Api, unit_id: UnitIds
 ) -> None:

@@ -129,8 +129,8 @@ class EventUnit(_Standing, table=True):
 
 
 class EventWithdrawal(_Standing, table=True):
-    """A unit that hosted an event or was invited to it, and is one of both no more: followers of the
-    unit that have the event are shown by it what they have to drop."""
+    """A unit that hosted an event, or was invited to one that was no draft, and is so no more: followers
+    of the unit that have the event are shown by it what they have to drop."""
 
     __tablename__ = "event_withdrawal"
     __table_args__ = (

@@ -265,7 +265,7 @@ def _keep_units(session: Session, event: Event, units: Mapping[int, Unit]) -> No
     """The units of the event as rows, with their paths; the same for each session of it."""
     named = [(UnitRole.host, each) for each in event.host_unit_ids]
     named += [(UnitRole.invited, each) for each in event.invited_unit_ids]
-    withdrawals.keep(session, event.id, named)
+    withdrawals.keep(session, event, named)
     session.execute(sa.delete(EventUnit).where(col(EventUnit.event_id) == event.id))
     session.execute(
         sa.insert(EventUnit),

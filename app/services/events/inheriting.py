@@ -234,7 +234,7 @@ def _units_of(
 def _name(session: Session, event: Event, named: Iterable[Named]) -> None:
     named = [*named]
     mark_hosts(session, event.id)
-    withdrawals.keep(session, event.id, named)
+    withdrawals.keep(session, event, named)
     _rewrite(session, EventUnit, event, named, event_id=event.id)
     mark_hosts(session, event.id)
 
