@@ -94,6 +94,8 @@ class Device:
             *(self._edit, self._edit, self._edit, self._edit_twice, self._edit_own),
             *(self._admit, self._house, self._change_house, self._visit, self._visit),
             *(self._meet, self._capture, self._capture, self._rename_event, self._wrong),
+            *(self._join, self._leave, self._head, self._minutes, self._minutes),
+            *(self._answer, self._answer, self._answer_own, self._ask),
         )
         self.random.choice(writes)()
 
@@ -134,9 +136,14 @@ class Device:
         if member_id is None:
             return
         revision, _ = self.phone.said["member", member_id]
-        for _ in range(2):
-            patch = {"address": f"Khu {self._word()}"}
-            self._add("member.update", patch, member_id, base_rev=revision)
+        before: list[str] = []
+        for name in ("address", "address", "occupation"):
+            patch = {name: f"Khu {self._word()}"}
+            sent = self._add(
+                "member.update", patch, member_id, base_rev=revision, depends_on=[*before]
+            )
+            if self.random.random() < 0.5:
+                before.append(sent["op_id"])
 
     def _edit_own(self) -> None:
         """What was made on this phone, perhaps not sent yet."""
@@ -174,6 +181,37 @@ class Device:
     def _change_house(self) -> None:
         self._change("household", address=f"Ngõ {self._word()}")
 
+    def _person(self) -> tuple[str, str] | None:
+        """A household, and somebody in it."""
+        household_id = self._some("household")
+        if household_id is None:
+            return None
+        people = self.phone.rows["household"][household_id]["people"]
+        return (household_id, self.random.choice(people)["person_id"]) if people else None
+
+    def _join(self) -> None:
+        """Somebody new, who perhaps becomes head at once; or a member."""
+        household_id = self._some("household")
+        if household_id is None:
+            return
+        patch = {"household_id": household_id, "relation": "other"}
+        member_id = self._some("member") if self.random.random() < 0.3 else None
+        who = {"full_name": f"Bùi Thị {self._word()}", "gender": "female"}
+        joined = self._add(
+            "household_person.add", patch | ({"member_id": member_id} if member_id else who)
+        )
+        if self.random.random() < 0.5:
+            head = {"head_id": member_id or joined["id"]}
+            self._add("household.change_head", head, household_id, depends_on=[joined["op_id"]])
+
+    def _leave(self) -> None:
+        if found := self._person():
+            self._add("household_person.remove", {"household_id": found[0]}, found[1])
+
+    def _head(self) -> None:
+        if found := self._person():
+            self._add("household.change_head", {"head_id": found[1]}, found[0])
+
     def _visit(self) -> None:
         household_id = self._some("household")
         if household_id is not None:
@@ -206,6 +244,34 @@ class Device:
 
     def _rename_event(self) -> None:
         self._change("event", title=f"Sinh hoạt {self._word()}")
+
+    def _minutes(self) -> None:
+        session_id = self._some("session")
+        if session_id is not None:
+            parts: list[Json] = [
+                {"body": f"Bàn về {self._word()}"},
+                {"decisions": [{"text": f"Mua {self._word()}"}]},
+            ]
+            part = self.random.choice(parts)
+            revision = self.random.choice([None, None, 1, 2])
+            self._add("minutes.update", part, session_id, base_rev=revision)
+
+    def _answer(self) -> None:
+        session_id, member_id = self._some("session"), self._some("member")
+        if session_id is not None and member_id is not None:
+            patch = {"member_id": member_id, "answer": self.random.choice(["yes", "no"])}
+            revision = self.random.choice([None, 1])
+            self._add("rsvp.set", patch, session_id, base_rev=revision)
+
+    def _answer_own(self) -> None:
+        """To a session that she read about while online."""
+        answer = self.api.get("/v1/sessions", params={"state": "planned"})
+        if answer.is_success and (sessions := answer.json()["items"]):
+            session_id = self.random.choice(sessions)["id"]
+            self._add("rsvp.own", {"answer": "maybe", "reason": self._word()}, session_id)
+
+    def _ask(self) -> None:
+        self._add("correction.ask", {"changes": {"address": f"Khu {self._word()}"}})
 
     def _wrong(self) -> None:
         """What no server takes: the queue goes on."""

@@ -28,7 +28,7 @@ from tests.helpers.phone import differing, fresh_slice, listed
 from tests.sync.acts import Acts
 from tests.sync.fleet import PATH, Device, Story
 
-HEADS = ("phuongvi-1", "phuongvi-1", "phuongvi-2", "tienluong-1", "phuongvi", "tienluong")
+HEADS = ("phuongvi-1", "phuongvi-1", "phuongvi-2", "tienluong-1", "phuongvi", "tienluong", "member")
 MORE = ("phuongvi-3", "phuongvi-4", "tienluong-2", "tienluong-3", "tienluong-4", "auditor")
 DEVICES = len(HEADS) if soak.TIMES == 1 else 50
 STEPS = soak.longer(100)
@@ -185,8 +185,10 @@ class Fleet:
                 kept = session.get(Capture, UUID(sent["id"]))
             return None if kept is not None else "the capture is not in the ledger"
         if not changes:
-            return "done, and no change is logged"
-        if not sent["kind"].endswith(".update"):
+            # She was the head already.
+            is_nothing = sent["kind"] == "household.change_head"
+            return None if is_nothing else "done, and no change is logged"
+        if sent["kind"] in _CREATING:
             created = [each for each in changes if each.operation is Operation.created]
             mine = [each for each in created if each.entity_id == sent["id"]]
             return None if len(mine) == 1 else "its record was not made once"
@@ -224,6 +226,11 @@ class Fleet:
         return "\n".join([self.story.about(name, *ids), *logged])
 
 
+# Kinds whose record has the id that the phone gave it.
+_CREATING = (
+    *("member.create", "household.create", "event.create", "session.create"),
+    *("visit.add", "support.add", "correction.ask"),
+)
 _DECIDED = ("operation_declined", "operation_rewritten", "operation_undecided")
 
 
