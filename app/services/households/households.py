@@ -1,6 +1,6 @@
 """One household: who may reach it, where it stood on a day, and what of it has no history of its own."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -184,6 +184,12 @@ def hold(session: Session, household_id: UUID) -> Household | None:
     if household is not None:
         hold_by_asking(session, col(Unit.id) == household.branch_id)
     return household
+
+
+def hold_many(session: Session, household_ids: Iterable[UUID]) -> None:
+    """As `hold`, in the order of locks."""
+    for household_id in sorted(household_ids):
+        hold(session, household_id)
 
 
 def lock(session: Session, actor: Actor, household_id: UUID, right: Right) -> Household:

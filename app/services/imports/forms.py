@@ -38,7 +38,7 @@ class KindOfForm(Generic[C, U]):
     correct: Callable[[Session, Actor, UUID, U, Expected], object]
     withdraw: Callable[[Session, Actor, UUID], None]
     restore: Callable[[Session, Actor, UUID, Mapping[str, Any]], None]
-    hold_one: Callable[[Session, UUID], object]
+    hold: Callable[[Session, Sequence[UUID]], object]
     in_use: Callable[[Db, Sequence[UUID]], set[UUID]]
     own_tables: Collection[str]
     field: str
@@ -61,11 +61,6 @@ class KindOfForm(Generic[C, U]):
 
     def finish(self, database: Database, ids: Sequence[UUID]) -> None:
         """Nothing is left to be done: each row was complete when it was written."""
-
-    def hold(self, session: Session, ids: Sequence[UUID]) -> None:
-        """Keep these records from other writers until the commit."""
-        for record_id in ids:
-            self.hold_one(session, record_id)
 
     def obstacles(self, db: Db, rows: Sequence[Done]) -> dict[int, FieldCode]:
         """What has happened since to the records of these rows, by number."""

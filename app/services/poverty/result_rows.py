@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from app.db import chunks
 from app.errors import Problem, invalid
 from app.models.households.households import Household
 from app.models.kernel.access import Right
@@ -63,14 +64,16 @@ def withdraw(session: Session, actor: Actor, decision_id: UUID) -> None:
         assessments.withdraw(session, assessment_id)
 
 
-def hold(session: Session, decision_id: UUID) -> None:
-    """A decision, with all others of its household, is written by nobody else before the commit."""
-    of_decision = sa.select(col(PovertyStatus.household_id)).where(
-        col(PovertyStatus.id) == decision_id
-    )
-    household_id = session.execute(of_decision).scalar_one_or_none()
-    if household_id is not None:
-        households.hold(session, household_id)
+def hold(session: Session, decision_ids: Sequence[UUID]) -> None:
+    """These decisions, with all others of their households, are written by nobody else before the
+    commit."""
+    found: set[UUID] = set()
+    for chunk in chunks(decision_ids):
+        of_these = sa.select(col(PovertyStatus.household_id)).where(
+            col(PovertyStatus.id).in_(chunk)
+        )
+        found.update(session.execute(of_these).scalars())
+    households.hold_many(session, found)
 
 
 def in_use(db: Db, decision_ids: Sequence[UUID]) -> set[UUID]:
