@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -25,8 +26,9 @@ MIN_TOKEN_CHARS = 16
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*", re.ASCII)
-_ENDPOINT = re.compile(r"https?://[\w.:\[\]-]+", re.ASCII)
+_FOLDER = r"(?!\.{1,2}(?:/|$))[\w.-]+"
+_BUCKET = re.compile(rf"s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9](/{_FOLDER})*", re.ASCII)
+_ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?", re.ASCII)
 
 
 class BadSettings(ValueError):
@@ -210,7 +212,7 @@ class Settings(BaseSettings):
             raise ValueError("HOISO_FILES_URL is s3://BUCKET or s3://BUCKET/FOLDER")
         if self.files_url and self.files_dir:
             raise ValueError("files are in HOISO_FILES_URL or in HOISO_FILES_DIR, not in both")
-        if self.files_endpoint and not _ENDPOINT.fullmatch(self.files_endpoint):
+        if self.files_endpoint and not _is_endpoint(self.files_endpoint):
             raise ValueError("HOISO_FILES_ENDPOINT is https://HOST or https://HOST:PORT")
         if bool(self.files_access_key) != bool(self.files_secret_key):
             raise ValueError("HOISO_FILES_ACCESS_KEY and HOISO_FILES_SECRET_KEY belong together")
@@ -309,6 +311,13 @@ def _ensure_address(name: str, value: str) -> None:
         make_url(value)
     except (ArgumentError, ValueError):
         raise ValueError(f"{name} is not the address of a database") from None
+
+
+def _is_endpoint(value: str) -> bool:
+    try:
+        return _ENDPOINT.fullmatch(value) is not None and urlsplit(value).port != 0
+    except ValueError:  # a port beyond 65535, an address that is none
+        return False
 
 
 def _parts(secret: SecretStr | None) -> list[str]:

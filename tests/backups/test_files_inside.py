@@ -16,6 +16,7 @@ from sqlmodel import col
 from app.api.http.server import Server
 from app.config import Settings
 from app.db import Database
+from app.errors import Problem
 from app.models.base import new_id
 from app.models.files.files import FilePiece, FileUpload, StoredFile
 from app.services.backups import backing_up, files, of_files, restoring
@@ -158,6 +159,27 @@ class TestThereAgain:
         with pytest.raises(BackupRefused, match="shorter"):
             backed_up(world)
         assert not (world.folder / "hoiso.backup").exists()
+
+    @pytest.mark.parametrize("answers", [0, 1, 2])
+    def test_while_the_store_is_away_no_backup_is_made(
+        self, world: World, store: FolderStore, monkeypatch: pytest.MonkeyPatch, answers: int
+    ) -> None:
+        """While it is counted, or later."""
+        photographed(world, world.joins())
+        size, left = FolderStore.size, [None] * answers
+
+        def of(*names: Any) -> int | None:
+            if not left:
+                raise Problem("files_away")
+            left.pop()
+            return size(*names)
+
+        monkeypatch.setattr(FolderStore, "size", of)
+        with pytest.raises(
+            BackupRefused, match=r"no backup .*: the store of files does not answer"
+        ):
+            backed_up(world)
+        assert not list(world.folder.glob("*hoiso*"))
 
     def test_without_files(self, world: World, store: FolderStore, empty: str) -> None:
         """They come back with the folder: what the database has of them stays."""

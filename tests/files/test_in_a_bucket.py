@@ -1,5 +1,6 @@
 """Uploads whose bytes are in a bucket: all that is said of a folder holds."""
 
+from datetime import timedelta
 from typing import Any
 
 import obstore
@@ -63,6 +64,24 @@ class TestAway:
             assert head.get(half).json()["offset"] == 1_000
         assert piece(head, half, 1_000, PDF[1_000:]).status_code == 204
         assert head.get(f"{half}/content").content == PDF
+
+    def test_once_the_file_is_whole(
+        self, head: Api, half: str, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its pieces stay until upkeep, and the answer is what has become of the file."""
+        with monkeypatch.context() as patched:
+            patched.setattr(obstore, "delete", self.failing)
+            assert piece(head, half, 1_000, PDF[1_000:]).status_code == 204
+        assert len(objects(database)) == 3
+        assert head.get(f"{half}/content").content == PDF
+        monkeypatch.setattr(keeping, "_GRACE", timedelta(seconds=-60))
+        assert keeping.remove_unnamed(database) == 2
+
+    def test_once_it_is_refused(self, head: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = created(head, 4, "picture")
+        monkeypatch.setattr(obstore, "delete", self.failing)
+        answer = piece(head, path, 0, b"none")
+        assert (answer.status_code, answer.json()["code"]) == (422, "file_type_refused")
 
     def test_while_a_file_is_read(self, head: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         path = f"/v1/files/{whole(head, PDF)['id']}/content"

@@ -1,17 +1,28 @@
 """Stores of files: a folder and a bucket do the same. `tests/system/test_s3.py` asks a server of S3."""
 
+import io
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
+from threading import Event
+from typing import Any
 from uuid import UUID
 
+import obstore
 import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError
 from obstore.store import MemoryStore
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.clock import utc_now
 from app.config import BadSettings, Settings
+from app.errors import Problem
 from app.models.base import new_id
+from app.services.files import buckets
 from app.services.files.buckets import BucketStore
 from app.services.files.folders import FolderStore
 from app.services.files.protocol import ObjectMissing, Store, key_of
@@ -25,6 +36,39 @@ LARGE = bytes(range(256)) * (9 * 4096) + b"end"
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return FolderStore(tmp_path) if request.param == "folder" else BucketStore(MemoryStore())
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@contextmanager
+def refusing(
+    store: Store, name: UUID, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> Iterator[None]:
+    """A bucket that has refused a HEAD, while a thread waits for the answer to the next one."""
+    asked, answers, head = Event(), Event(), obstore.head
+
+    def slow(*of: Any) -> Any:
+        asked.set()
+        assert answers.wait(10)
+        return head(*of)
+
+    monkeypatch.setattr(obstore, "head", failing(error))
+    with pytest.raises(Problem, match="files_away"):
+        store.size(name)
+    monkeypatch.setattr(obstore, "head", slow)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(store.size, name)
+        try:
+            assert asked.wait(10)
+            yield
+        finally:
+            answers.set()
+        assert waiting.result(10) == 1
 
 
 def all_of(store: Store, minutes: int = 1) -> set[UUID]:
@@ -88,6 +132,20 @@ class TestStore:
         assert LARGE.startswith(begun + rest)
         assert begun
 
+    def test_what_was_cut_to_nothing_is_there_and_empty(self, store: Store) -> None:
+        name = kept(store, b"")
+        assert store.size(name) == 0
+        with store.open(name) as file:
+            assert file.read() == b""
+
+    def test_what_is_cut_while_it_is_read_ends_early_or_is_whole(self, store: Store) -> None:
+        name = kept(store, LARGE)
+        with store.open(name) as file:
+            begun = file.read(10)
+            overwritten(store, name, b"")
+            rest = file.read()
+        assert LARGE.startswith(begun + rest)
+
 
 class TestFolder:
     def test_is_for_its_owner_alone(self, tmp_path: Path) -> None:
@@ -133,6 +191,54 @@ class TestBucket:
         with FolderStore(tmp_path).open(name) as file:
             assert file.read() == b"x"
 
+    def test_that_is_gone_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """S3 says 404 of it, as of an object."""
+        store = BucketStore(MemoryStore())
+        name = kept(store, b"x")
+        monkeypatch.setattr(obstore, "delete", failing(FileNotFoundError("NoSuchBucket")))
+        monkeypatch.setattr(obstore, "put", failing(FileNotFoundError("NoSuchBucket")))
+        for use in (lambda: store.remove([name]), lambda: kept(store, b"x")):
+            with pytest.raises(Problem, match="files_away"):
+                use()
+
+    def test_a_full_disk_before_it_is_a_problem(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What waits in memory is written to the disk when the object is kept."""
+
+        class Full(io.BytesIO):
+            def seek(self, *_: object) -> int:
+                raise OSError(ENOSPC, "No space left on device")
+
+            close = seek  # type: ignore[assignment]  # flushes too
+
+        store = BucketStore(MemoryStore())
+        monkeypatch.setattr(buckets, "SpooledTemporaryFile", lambda _: Full())
+        draft = store.create(new_id())
+        draft.write(b"x")
+        with pytest.raises(Problem, match="storage_full"):
+            draft.keep()
+        draft.drop()
+        assert all_of(store) == set()
+
+    def test_that_is_away_holds_one_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The others have the problem at once, until it answers."""
+        store = BucketStore(MemoryStore())
+        name = kept(store, b"x")
+        monkeypatch.setattr(buckets, "_LONG_SECONDS", 0)
+        with refusing(store, name, monkeypatch, GenericError("timed out")):
+            for use in (store.size, store.open):
+                with pytest.raises(Problem, match="files_away"):
+                    use(name)
+        with store.open(name) as file:
+            assert file.read() == b"x"
+
+    def test_that_refuses_at_once_holds_nobody_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One object that may not be read does not keep the others from anybody."""
+        store = BucketStore(MemoryStore())
+        name = kept(store, b"x")
+        refused = PermissionDeniedError("403")
+        with refusing(store, name, monkeypatch, refused), store.open(name) as file:
+            assert file.read() == b"x"
+
 
 class TestAtTheStart:
     def test_a_folder_works_and_is_empty_again(self, tmp_path: Path) -> None:
@@ -158,6 +264,35 @@ class TestAtTheStart:
             ensure_works(settings)
         assert "127.0.0.1:1" in str(refused.value)
         assert "secret-of-the-tests" not in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("files_url", "s3://pictures/../others"),
+            ("files_url", "s3://pictures/."),
+            ("files_url", "s3://pictures/a//b"),
+            ("files_endpoint", "http://a:b:c"),
+            ("files_endpoint", "http://[::"),
+            ("files_endpoint", "http://[::1::2]:9000"),
+            ("files_endpoint", "https://s3.example.vn:99999"),
+        ],
+    )
+    def test_an_address_that_is_none_is_refused(self, name: str, value: str) -> None:
+        with pytest.raises(ValidationError, match=f"HOISO_{name.upper()} is "):
+            Settings.model_validate({name: value})
+
+    @pytest.mark.parametrize(
+        ("url", "endpoint"),
+        [
+            ("s3://pictures", "https://s3.example.vn"),
+            ("s3://pictures/of/hoi.so", "http://10.0.0.7:9000"),
+            ("s3://pictures/..of", "http://[::1]:9000"),
+        ],
+    )
+    def test_others_are_taken(self, url: str, endpoint: str) -> None:
+        settings = Settings(files_url=url, files_endpoint=endpoint)
+        assert (settings.files_url, settings.files_endpoint) == (url, endpoint)
 
     def test_without_the_extra_it_says_what_to_install(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -494,6 +494,8 @@ class TestStore:
             overwritten(store, made, file.read()[:-1])
         path = f"/v1/files/{found['id']}/content"
         assert head.get(path).json()["code"] == "file_lost"
+        overwritten(store, made, b"")
+        assert head.get(path).json()["code"] == "file_lost"
         store.remove([made])
         assert (head.get(path).status_code, head.get(path).json()["code"]) == (410, "file_lost")
 

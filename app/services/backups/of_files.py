@@ -45,9 +45,10 @@ def counted(connection: Connection, store: Store) -> FilesInside:
     """What is to be sent of a database. What is deleted meanwhile is missing then: an object never
     changes, so no more bytes come than these."""
     count = size = 0
-    for name in _names(connection):
-        count += 1
-        size += store.size(name) or 0
+    with closing(_names(connection)) as names:
+        for name in names:
+            count += 1
+            size += store.size(name) or 0
     return FilesInside(count=count, size=size)
 
 

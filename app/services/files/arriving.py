@@ -5,6 +5,7 @@ the request began to the next one, or the object is dropped. So of two requests 
 wins, no lock is left by a request that died, and any server can take the next one.
 """
 
+from contextlib import suppress
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -115,7 +116,7 @@ class _Piece:
                 start = self._upload.offset
                 session.add(FilePiece(id=new.id, upload_id=self._upload.id, start=start))
         except Problem:
-            self._shelf.store.remove([new.id])
+            self._forget([new.id])
             raise
 
     def _complete(self, new: NewObject, origin: Origin) -> None:
@@ -129,11 +130,16 @@ class _Piece:
                 self._move(session, new.size)
                 uploads.take(session, self._upload, made)
         except Problem:
-            self._shelf.store.remove([new.id, *_objects_of(made)])
+            self._forget([new.id, *_objects_of(made)])
             raise
-        self._shelf.store.remove(pieces)
+        self._forget(pieces)
         if isinstance(made, Refusal):
             raise Problem(made.code)
+
+    def _forget(self, names: list[UUID]) -> None:
+        """What no row names. Upkeep removes it where the store cannot do it now: the answer is certain."""
+        with suppress(Problem):
+            self._shelf.store.remove(names)
 
     def _move(self, session: Session, size: int) -> None:
         """From the offset where this request began, and from no other."""

@@ -5,34 +5,47 @@ then it waits in a file without a name. So a client that is slow or gone leaves 
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from tempfile import SpooledTemporaryFile
+from threading import Lock
+from time import monotonic
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore, S3Store
 
 from app import logs
 from app.config import Settings
 from app.errors import Problem
-from app.services.files.protocol import ObjectDraft, ObjectMissing, full, key_of, name_of
+from app.services.files.protocol import (
+    ObjectDraft,
+    ObjectMissing,
+    full,
+    key_of,
+    name_of,
+    reason_of,
+)
 
 # Larger objects go in parts of this size, two at a time (S3 takes no smaller ones), and are read in
 # blocks of it.
 _BLOCK: Final = 5 * 1024 * 1024
 _AT_A_TIME: Final = 2
 _IN_MEMORY: Final = 1024 * 1024
-# Threads of endpoints wait for it: a bucket that is away must not hold all of them.
 _CONNECT, _REQUEST = timedelta(seconds=3), timedelta(seconds=30)
 _RETRIES: Final = 3
 _RETRYING: Final = timedelta(seconds=10)
+# An error that came sooner has held nobody up.
+_LONG_SECONDS: Final = 1
 _AWAY_SECONDS: Final = 5
-_MOST_SAID: Final = 300
+# Of an object that was cut, and of an empty one from its first byte on (RFC 9110, 14.1.2): obstore has
+# no error of its own for it.
+_BEHIND_THE_END: Final = re.compile(r"code: 416 |Invalid range: Wanted range starting at")
 
 
 def bucket_of(settings: Settings) -> "BucketStore":
@@ -80,46 +93,83 @@ class BucketStore:
     says of each object that it is not there."""
 
     def __init__(self, remote: ObjectStore) -> None:
-        self._remote = remote
-        with _answering():
-            next(iter(obstore.list(remote)), None)
+        self._remote = _Remote(remote)
+        with self._remote.asked() as store:
+            next(iter(obstore.list(store)), None)
 
     def create(self, name: UUID) -> ObjectDraft:
-        return _BucketDraft(self._remote, key_of(name))
+        return _BucketDraft(self._remote, name)
 
     def open(self, name: UUID) -> BinaryIO:
-        try:
-            return io.BufferedReader(_Blocks(self._remote, key_of(name)))
-        except FileNotFoundError:
-            raise ObjectMissing(name) from None
+        return io.BufferedReader(_Blocks(self._remote, name))
 
     def size(self, name: UUID) -> int | None:
-        with _answering():
-            try:
-                size: int = obstore.head(self._remote, key_of(name))["size"]
-            except FileNotFoundError:
-                return None
+        try:
+            with self._remote.asked(name) as store:
+                size: int = obstore.head(store, key_of(name))["size"]
+        except ObjectMissing:
+            return None
         return size
 
     def remove(self, names: Iterable[UUID]) -> None:
         keys = [key_of(name) for name in names]
         if keys:
-            with _answering():
-                obstore.delete(self._remote, keys)
+            with self._remote.asked() as store:
+                obstore.delete(store, keys)
 
     def names(self, before: datetime) -> Iterator[UUID]:
-        with _answering():
-            for listed in obstore.list(self._remote):
-                for each in listed:
-                    name = name_of(each["path"])
-                    if name is not None and each["last_modified"] < before:
-                        yield name
+        for each in self._listed():
+            name = name_of(each["path"])
+            if name is not None and each["last_modified"] < before:
+                yield name
+
+    def _listed(self) -> Iterator[Any]:
+        """A page a request: whoever reads them slowly keeps nobody waiting."""
+        with self._remote.asked() as store:
+            pages = iter(obstore.list(store))
+            page = next(pages, None)
+        while page is not None:
+            yield from page
+            with self._remote.asked():
+                page = next(pages, None)
+
+
+class _Remote:
+    """What is asked. After it has kept somebody waiting in vain one thread at a time asks it, until it
+    answers, and the others have the problem at once: the threads of endpoints are few."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._is_away = False
+        self._asking = Lock()
+
+    @contextmanager
+    def asked(self, name: UUID | None = None) -> Iterator[ObjectStore]:
+        """A problem where it is away, or refuses; what is wrong stands in the log. `ObjectMissing` where
+        the object of this name is not there."""
+        alone = self._is_away
+        if alone and not self._asking.acquire(blocking=False):
+            raise Problem("files_away", retry_after=_AWAY_SECONDS)
+        began = monotonic()
+        try:
+            yield self._store
+            self._is_away = False
+        except FileNotFoundError as error:
+            self._is_away = False
+            # Of no object: the bucket itself.
+            raise (_away(error) if name is None else ObjectMissing(name)) from error
+        except BaseError as error:
+            self._is_away = monotonic() - began >= _LONG_SECONDS
+            raise _away(error) from error
+        finally:
+            if alone:
+                self._asking.release()
 
 
 class _BucketDraft:
-    def __init__(self, remote: ObjectStore, key: str) -> None:
+    def __init__(self, remote: _Remote, name: UUID) -> None:
         self._remote = remote
-        self._key = key
+        self._key = key_of(name)
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # keep and drop close it
 
     def write(self, data: bytes, /) -> int:
@@ -129,31 +179,28 @@ class _BucketDraft:
             raise full(error) from error
 
     def keep(self) -> None:
-        with self._file as file, _answering():
-            file.seek(0)
-            try:
-                obstore.put(
-                    *(self._remote, self._key, file),
-                    chunk_size=_BLOCK,
-                    max_concurrency=_AT_A_TIME,
-                )
-            except FileNotFoundError as error:  # the bucket itself
-                raise _away(error) from error
+        try:
+            self._file.seek(0)  # what waits is written
+        except OSError as error:
+            raise full(error) from error
+        with self._file as file, self._remote.asked() as store:
+            obstore.put(*(store, self._key, file), chunk_size=_BLOCK, max_concurrency=_AT_A_TIME)
 
     def drop(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written cannot be flushed either
+            self._file.close()
 
 
 class _Blocks(io.RawIOBase):
     """The bytes of an object, a block a request: however slowly they are read, no request waits.
 
-    FileNotFoundError where there is none; one that is removed meanwhile ends early.
+    `ObjectMissing` where there is none; one that is removed or cut meanwhile ends early.
     """
 
-    def __init__(self, remote: ObjectStore, key: str) -> None:
+    def __init__(self, remote: _Remote, name: UUID) -> None:
         super().__init__()
         self._remote = remote
-        self._key = key
+        self._name = name
         self._block, self._size = self._fetched(0)
         self._come = len(self._block)
 
@@ -169,32 +216,23 @@ class _Blocks(io.RawIOBase):
         return len(part)
 
     def _go_on(self) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(ObjectMissing):
             self._block, _ = self._fetched(self._come)
         self._come += len(self._block)
 
     def _fetched(self, start: int) -> tuple[memoryview, int]:
         """A block, and the bytes of the whole object."""
-        with _answering():
-            found = obstore.get(self._remote, self._key, options={"range": (start, start + _BLOCK)})
+        key = key_of(self._name)
+        with self._remote.asked(self._name) as store:
+            try:
+                found = obstore.get(store, key, options={"range": (start, start + _BLOCK)})
+            except GenericError as error:
+                if _BEHIND_THE_END.search(str(error)) is None:
+                    raise
+                return memoryview(b""), start
             return memoryview(found.bytes()), found.meta["size"]
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """A bucket that is away, or refuses, is a problem; what is wrong stands in the log."""
-    try:
-        yield
-    except BaseError as error:
-        raise _away(error) from error
 
 
 def _away(error: Exception) -> Problem:
     logs.warning("files_away", reason=reason_of(error))
     return Problem("files_away", retry_after=_AWAY_SECONDS)
-
-
-def reason_of(error: BaseException) -> str:
-    """What obstore says, without what helps its authors alone."""
-    said, _, _ = str(error).partition("\n\nDebug source")
-    return " ".join(said.split())[:_MOST_SAID]

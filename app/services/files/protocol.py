@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from errno import EDQUOT, ENOSPC
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
 from app.errors import Problem
+
+_MOST_SAID: Final = 400
 
 
 class ObjectMissing(LookupError):
@@ -65,3 +67,10 @@ def full(error: OSError) -> Exception:
     if error.errno in (ENOSPC, EDQUOT):
         return Problem("storage_full", retry_after=60)
     return error
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, in a line: without what obstore adds for its authors, and without the
+    request, which S3 repeats at length where it refuses a signature."""
+    said, _, _ = str(error).partition("\n\nDebug source")
+    return " ".join(said.split())[:_MOST_SAID]

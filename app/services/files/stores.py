@@ -6,7 +6,7 @@ from app.config import BadSettings, Settings
 from app.errors import Problem
 from app.models.base import new_id
 from app.services.files.folders import FolderStore
-from app.services.files.protocol import Store
+from app.services.files.protocol import Store, reason_of
 
 _TRIED: Final = b"?"
 
@@ -40,4 +40,5 @@ def ensure_works(settings: Settings) -> None:
         store.remove([name])
     except (OSError, Problem) as error:
         setting = "HOISO_FILES_URL" if settings.files_url else "HOISO_FILES_DIR"
-        raise BadSettings(f"{setting}: no file can be kept: {error.__cause__ or error}") from error
+        reason = reason_of(error.__cause__ or error)
+        raise BadSettings(f"{setting}: no file can be kept: {reason}") from error
