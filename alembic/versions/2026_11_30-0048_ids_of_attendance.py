@@ -28,11 +28,14 @@ _INDEXES = {
 
 
 def upgrade() -> None:
-    op.add_column("attendance", sa.Column("id", _ID, nullable=True))
     on_sqlite = op.get_bind().dialect.name == "sqlite"
+    # Begun again where it was broken off; SQLite knows no such words.
+    again = None if on_sqlite else True
+    op.add_column("attendance", sa.Column("id", _ID, nullable=True), if_not_exists=again)
     with nullcontext() if on_sqlite else op.get_context().autocommit_block():
         _fill()
         for name, columns in _INDEXES.items():
+            op.drop_index(name, "attendance", if_exists=True, postgresql_concurrently=True)
             op.create_index(
                 name,
                 "attendance",
