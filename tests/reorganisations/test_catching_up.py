@@ -13,6 +13,7 @@ from app.models.kernel.units import UnitLevel
 from app.models.reorganisations.reorganisations import Reorganisation, ReorganisationState
 from app.services.kernel.manifest import manifest
 from app.services.kernel.provinces import hanging
+from app.services.reorganisations.scheduling import apply_due
 from app.services.units.roots import plant
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.branch_world import BranchWorld, live_on
@@ -24,6 +25,7 @@ from tests.kernel.test_provinces import provinces
 from tests.reorganisations.branches import OWN
 from tests.reorganisations.killed import Servers, servers_of
 from tests.reorganisations.sides import granted
+from tests.reorganisations.waiting import impatient
 from tests.units.units import ago, unit_row
 
 # What is another when it was done and taken back: logs, what is derived, and the reorganisation itself.
@@ -148,6 +150,20 @@ def test_handed_over_before_they_have_followed(world: World, servers: Servers) -
     world.hand_over(world.near, to, member_ids=[str(her.id)])
     world.hand_over(world.branch, to, household_ids=[world.household[-36:]])
     servers.serve()
+    assert (world.left(), world.behind) == (set(), [])
+
+
+def test_the_housekeeping_leaves_one_that_a_job_holds(world: World, servers: Servers) -> None:
+    if world.database.on_sqlite:
+        pytest.skip("writers go one by one")
+    world.wait_for_its_day()
+    servers.die("kernel.provinces.catch_up")
+    behind = world.behind
+    with impatient(world.database), writing(world.database) as session:
+        session.get_one(Reorganisation, world.id, with_for_update=True)
+        apply_due(world.database)
+    assert world.behind == behind
+    apply_due(world.database)
     assert (world.left(), world.behind) == (set(), [])
 
 
