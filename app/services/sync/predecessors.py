@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from app.errors import invalid
 from app.models.sync.operations import OperationItem, OperationState, PushedOperation
-from app.services.sync.verdicts import REWRITTEN, follows_from
+from app.services.sync.verdicts import follows_from
 
 
 def first_missing(session: Session, row: PushedOperation, item: OperationItem) -> UUID | None:
@@ -23,7 +23,7 @@ def first_missing(session: Session, row: PushedOperation, item: OperationItem) -
         if before.state is OperationState.held:
             _ensure_no_circle(session, row, op_id)
             return op_id
-        if before.state is OperationState.refused and before.code != REWRITTEN:
+        if before.state is OperationState.refused and before.code != "operation_rewritten":
             raise follows_from(before)
     return None
 

@@ -48,7 +48,7 @@ def replaced(
             _keep_waiting(row, rest)
             continue
         taken_over |= rest
-        ended = verdicts.refused(Problem(verdicts.REWRITTEN))
+        ended = verdicts.refused(Problem("operation_rewritten"))
         verdicts.keep(row, replace(ended, unit_id=row.unit_id))
     if not taken_over:
         return outcome

@@ -18,7 +18,6 @@ from app.models.sync.operations import (
 from app.problem_texts import LANGUAGES, Language
 
 FAILED = "operation_failed"
-REWRITTEN = "operation_rewritten"
 _GONE = (
     "not_found",
     "member_erased",
@@ -26,7 +25,7 @@ _GONE = (
     "unit_lost",
     "forbidden",
     "operation_superseded",
-    REWRITTEN,
+    "operation_rewritten",
 )
 _DONE = (OperationState.applied, OperationState.merged)
 
