@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 from typing import Final
-from uuid import UUID
-
-from sqlmodel import Session
 
 from app.errors import FieldError, Problem
 from app.models.attendance.attendance import (
@@ -16,22 +13,18 @@ from app.models.attendance.attendance import (
 from app.models.kernel.access import Right
 from app.models.kernel.items import SentItem
 from app.services.attendance import batch
-from app.services.kernel.access import Actor, Expected
-from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
+from app.services.kernel.operation_kinds import (
+    OperationDone,
+    OperationKind,
+    SentOperation,
+    without_parent,
+)
 
 
-def _add(
-    session: Session,
-    actor: Actor,
-    _capture_id: UUID,
-    body: CaptureNote,
-    noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    item = without_parent(CaptureItem, body)
-    sent = CaptureBatch.model_construct(items=[SentItem(None, item)], sent_at=noted.sent_at)
-    [answer] = batch.store(session, actor, body.session_id, sent)
+def _add(sent: SentOperation[CaptureNote]) -> OperationDone:
+    item = without_parent(CaptureItem, sent.body)
+    alone = CaptureBatch.model_construct(items=[SentItem(None, item)], sent_at=sent.noted.sent_at)
+    [answer] = batch.store(sent.session, sent.actor, sent.body.session_id, alone)
     if answer.problem is not None:
         raise _alone(answer.problem)
     if answer.verdict is Verdict.held:

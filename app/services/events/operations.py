@@ -1,9 +1,6 @@
 """What a phone writes about events while it is offline."""
 
 from typing import Final
-from uuid import UUID
-
-from sqlmodel import Session
 
 from app.models.events.events import EventCreate, EventUpdate, SessionCreate, SessionNote
 from app.models.events.minutes import MinutesUpdate
@@ -11,93 +8,49 @@ from app.models.events.rsvps import OwnRsvp, RsvpSet
 from app.models.events.sessions import SessionUpdate
 from app.models.kernel.access import Right
 from app.services.events import events, minutes, rsvps, sessions
-from app.services.kernel.access import Actor, Expected
-from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
+from app.services.kernel.operation_kinds import (
+    OperationDone,
+    OperationKind,
+    SentOperation,
+    without_parent,
+)
 from app.services.members.own import own_id
 
 
-def _create(
-    session: Session,
-    actor: Actor,
-    _event_id: UUID,
-    body: EventCreate,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    events.create(session, actor, body)
+def _create(sent: SentOperation[EventCreate]) -> OperationDone:
+    events.create(sent.session, sent.actor, sent.body)
     return OperationDone()
 
 
-def _update(
-    session: Session,
-    actor: Actor,
-    event_id: UUID,
-    body: EventUpdate,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    events.update(session, actor, event_id, body, expected)
+def _update(sent: SentOperation[EventUpdate]) -> OperationDone:
+    events.update(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone()
 
 
-def _create_session(
-    session: Session,
-    actor: Actor,
-    _session_id: UUID,
-    body: SessionNote,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    sessions.create(session, actor, body.event_id, without_parent(SessionCreate, body))
+def _create_session(sent: SentOperation[SessionNote]) -> OperationDone:
+    sessions.create(
+        sent.session, sent.actor, sent.body.event_id, without_parent(SessionCreate, sent.body)
+    )
     return OperationDone()
 
 
-def _update_session(
-    session: Session,
-    actor: Actor,
-    session_id: UUID,
-    body: SessionUpdate,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    sessions.update(session, actor, session_id, body, expected)
+def _update_session(sent: SentOperation[SessionUpdate]) -> OperationDone:
+    sessions.update(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone()
 
 
-def _minutes(
-    session: Session,
-    actor: Actor,
-    session_id: UUID,
-    body: MinutesUpdate,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    minutes.update(session, actor, session_id, body, expected)
+def _minutes(sent: SentOperation[MinutesUpdate]) -> OperationDone:
+    minutes.update(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone()
 
 
-def _answer(
-    session: Session,
-    actor: Actor,
-    session_id: UUID,
-    body: RsvpSet,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    rsvps.answer_for(session, actor, session_id, body, expected)
+def _answer(sent: SentOperation[RsvpSet]) -> OperationDone:
+    rsvps.answer_for(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone()
 
 
-def _answer_own(
-    session: Session,
-    actor: Actor,
-    session_id: UUID,
-    body: OwnRsvp,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    rsvps.answer_own(session, actor, session_id, body, expected)
+def _answer_own(sent: SentOperation[OwnRsvp]) -> OperationDone:
+    rsvps.answer_own(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone()
 
 

@@ -1,9 +1,6 @@
 """What a phone writes about households while it is offline."""
 
 from typing import Final
-from uuid import UUID
-
-from sqlmodel import Session
 
 from app.models.households.acts import (
     HeadChange,
@@ -15,75 +12,47 @@ from app.models.households.acts import (
 from app.models.households.households import HouseholdCreate, HouseholdUpdate
 from app.models.kernel.access import Right
 from app.services.households import acts, forming, households, resemblance
-from app.services.kernel.access import Actor, Expected
-from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
+from app.services.kernel.operation_kinds import (
+    OperationDone,
+    OperationKind,
+    SentOperation,
+    without_parent,
+)
 from app.services.members import checks
 
 
-def _create(
-    session: Session,
-    actor: Actor,
-    _household_id: UUID,
-    body: HouseholdCreate,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    household, _ = forming.create(session, actor, body)
+def _create(sent: SentOperation[HouseholdCreate]) -> OperationDone:
+    household, _ = forming.create(sent.session, sent.actor, sent.body)
     return OperationDone(
-        checks.as_errors(resemblance.doubts_about(session, actor, household, body))
+        checks.as_errors(resemblance.doubts_about(sent.session, sent.actor, household, sent.body))
     )
 
 
-def _update(
-    session: Session,
-    actor: Actor,
-    household_id: UUID,
-    body: HouseholdUpdate,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    household = households.update(session, actor, household_id, body, expected)
-    if "code" not in body.model_fields_set:
+def _update(sent: SentOperation[HouseholdUpdate]) -> OperationDone:
+    household = households.update(
+        sent.session, sent.actor, sent.record_id, sent.body, sent.expected
+    )
+    if "code" not in sent.body.model_fields_set:
         return OperationDone()
-    return OperationDone(checks.as_errors(resemblance.doubts_about_code(session, actor, household)))
+    return OperationDone(
+        checks.as_errors(resemblance.doubts_about_code(sent.session, sent.actor, household))
+    )
 
 
-def _add_person(
-    session: Session,
-    actor: Actor,
-    _person_id: UUID,
-    body: PersonAddNote,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    given = without_parent(PersonAdd, body)
-    acts.add_person(session, actor, body.household_id, given, person_id=body.id)
+def _add_person(sent: SentOperation[PersonAddNote]) -> OperationDone:
+    given = without_parent(PersonAdd, sent.body)
+    acts.add_person(sent.session, sent.actor, sent.body.household_id, given, person_id=sent.body.id)
     return OperationDone()
 
 
-def _remove_person(
-    session: Session,
-    actor: Actor,
-    person_id: UUID,
-    body: PersonLeaveNote,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    given = without_parent(PersonLeave, body)
-    acts.remove_person(session, actor, body.household_id, person_id, given)
+def _remove_person(sent: SentOperation[PersonLeaveNote]) -> OperationDone:
+    given = without_parent(PersonLeave, sent.body)
+    acts.remove_person(sent.session, sent.actor, sent.body.household_id, sent.record_id, given)
     return OperationDone()
 
 
-def _change_head(
-    session: Session,
-    actor: Actor,
-    household_id: UUID,
-    body: HeadChange,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    acts.change_head(session, actor, household_id, body)
+def _change_head(sent: SentOperation[HeadChange]) -> OperationDone:
+    acts.change_head(sent.session, sent.actor, sent.record_id, sent.body)
     return OperationDone()
 
 

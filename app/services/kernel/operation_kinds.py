@@ -6,7 +6,7 @@ is written a second time. It is sent later (`POST /v1/sync/operations`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
@@ -29,19 +29,17 @@ class OperationDone:
     waits: bool = False
 
 
-class Apply(Protocol):
-    """Does an operation on the record of this id. Raises the `Problem` of the API."""
+@dataclass(frozen=True, slots=True)
+class SentOperation(Generic[BodyT]):
+    """An operation that is to be done: by whom, on the record of this id. `noted`: when, by which clock.
+    `expected`: the revisions that the record may have."""
 
-    def __call__(
-        self,
-        session: Session,
-        actor: Actor,
-        record_id: UUID,
-        body: Any,
-        noted: Noted,
-        expected: Expected,
-        /,
-    ) -> OperationDone: ...
+    session: Session
+    actor: Actor
+    record_id: UUID
+    body: BodyT
+    noted: Noted
+    expected: Expected
 
 
 def without_parent(schema: type[BodyT], body: BodyT) -> BodyT:
@@ -57,8 +55,8 @@ class OperationKind:
 
     `operation`: the id of the API's operation that does the same. `right`: who holds it over the unit
     may decide on what waits; None where it is about the sender herself, and nobody else sends it.
-    `body`: the schema of its `patch`; the kind's `apply` gets one. `entity`: the kind of record it is
-    about, as the change log calls it, found by `subject` of the id and the body.
+    `body`: the schema of its `patch`. `apply` does it, and raises the `Problem` of the API. `entity`: the
+    kind of record it is about, as the change log calls it, found by `subject` of the id and the body.
 
     `found`: the record where the operation names it by something else, as the minutes of a session;
     None where there is none yet and the operation makes it. Its `base_rev` is null then.
@@ -76,7 +74,7 @@ class OperationKind:
     right: Right | None
     entity: str
     body: type[Input]
-    apply: Apply
+    apply: Callable[[SentOperation[Any]], OperationDone]
     values_of: str | None = None
     subject: Callable[[UUID, Any], UUID] = field(default=lambda record_id, _: record_id)
     found: Callable[[Db, Actor, UUID, Any], UUID | None] | None = None

@@ -1,40 +1,21 @@
 """What a phone writes about members while it is offline."""
 
 from typing import Final
-from uuid import UUID
-
-from sqlmodel import Session
 
 from app.models.kernel.access import Right
 from app.models.members.corrections import CorrectionCreate
 from app.models.members.members import MemberUpdate
-from app.services.kernel.access import Actor, Expected
-from app.services.kernel.device_clocks import Noted
-from app.services.kernel.operation_kinds import OperationDone, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind, SentOperation
 from app.services.members import checks, corrections, merged, record
 
 
-def _update(
-    session: Session,
-    actor: Actor,
-    member_id: UUID,
-    body: MemberUpdate,
-    _noted: Noted,
-    expected: Expected,
-) -> OperationDone:
-    _, doubts = record.update(session, actor, member_id, body, expected)
+def _update(sent: SentOperation[MemberUpdate]) -> OperationDone:
+    _, doubts = record.update(sent.session, sent.actor, sent.record_id, sent.body, sent.expected)
     return OperationDone(checks.as_errors(doubts))
 
 
-def _ask(
-    session: Session,
-    actor: Actor,
-    _correction_id: UUID,
-    body: CorrectionCreate,
-    _noted: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    corrections.create(session, actor, body)
+def _ask(sent: SentOperation[CorrectionCreate]) -> OperationDone:
+    corrections.create(sent.session, sent.actor, sent.body)
     return OperationDone()
 
 

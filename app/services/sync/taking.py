@@ -22,7 +22,7 @@ from app.services.kernel.access import Actor, Expected
 from app.services.kernel.device_clocks import Noted
 from app.services.kernel.manifest import manifest
 from app.services.kernel.named import ensure_seen
-from app.services.kernel.operation_kinds import OperationDone, OperationKind
+from app.services.kernel.operation_kinds import OperationDone, OperationKind, SentOperation
 from app.services.sync import former, merging, predecessors, rewriting
 from app.services.sync.merging import FieldComparison, SeenRecord, Subject
 from app.services.sync.verdicts import Outcome, refused
@@ -321,7 +321,8 @@ def _attempt(session: Session, actor: Actor, act: _Act, expected: Expected) -> O
     try:
         with session.begin_nested():
             ensure_seen(session, actor, act.body, manifest().named)
-            done = task.kind.apply(session, actor, act.record_id, act.body, task.noted, expected)
+            sent = SentOperation(session, actor, act.record_id, act.body, task.noted, expected)
+            done = task.kind.apply(sent)
     except Problem as problem:
         problem.errors = tuple(map(_in_patch, problem.errors))
         raise

@@ -6,15 +6,19 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.members.members import Member
-from app.services.kernel.access import Actor, Db, Expected, visible
-from app.services.kernel.device_clocks import Noted
+from app.services.kernel.access import Actor, Db, visible
 from app.services.kernel.offers import Day, FigureRows, SyncKind, Work
-from app.services.kernel.operation_kinds import OperationDone, OperationKind, without_parent
+from app.services.kernel.operation_kinds import (
+    OperationDone,
+    OperationKind,
+    SentOperation,
+    without_parent,
+)
 from tests.helpers.trial.models.trial.pledges import Pledge, PledgeCreate, PledgeNote, PledgeRead
 from tests.helpers.trial.services.trial import pledges
 
@@ -47,15 +51,10 @@ def _of_ids(db: Db, _: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def _noted(
-    session: Session,
-    actor: Actor,
-    _pledge_id: UUID,
-    body: PledgeNote,
-    _noted_at: Noted,
-    _expected: Expected,
-) -> OperationDone:
-    pledges.create(session, actor, body.member_id, without_parent(PledgeCreate, body))
+def _noted(sent: SentOperation[PledgeNote]) -> OperationDone:
+    pledges.create(
+        sent.session, sent.actor, sent.body.member_id, without_parent(PledgeCreate, sent.body)
+    )
     return OperationDone()
 
 
