@@ -34,6 +34,7 @@ from app.models.events.events import EventSession
 from app.models.figures.figures import FigureBy, FigureQuery
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.lists import MemberQuery
 from app.models.members.members import Member
@@ -138,7 +139,7 @@ def requests(db: Connection, unit: Unit, session_id: UUID) -> dict[str, Call]:
             by=FigureBy.month,
         ),
         "all figures": figures(),
-        "overview": overview.overview,
+        "overview": lambda db, actor, unit_id: overview.overview(db, actor, unit_id, InHierarchy()),
         ATTENDANCE: attendance(session_id),
     }
 

@@ -15,8 +15,8 @@ from tests.helpers.reading import Reading
 DAY = timedelta(days=1)
 
 
-def page(api: Api, unit: int) -> Json:
-    answer = api.get(f"/v1/units/{unit}/overview")
+def page(api: Api, unit: int, **query: str) -> Json:
+    answer = api.get(f"/v1/units/{unit}/overview", params=query)
     assert answer.status_code == 200, answer.text
     found: Json = answer.json()
     return found
@@ -69,6 +69,42 @@ class TestPage(Reading):
         head = api.as_("phuongvi-1")
         assert head.get(f"/v1/units/{unit_id['tienluong-1']}/overview").status_code == 404
         assert api.get(f"/v1/units/{unit_id['phuongvi']}/overview").status_code == 401
+
+
+def test_months_are_each_as_they_were_or_all_in_one_tree(api: Api, unit_id: UnitIds) -> None:
+    """Of a commune that a branch left: the line of its months has no break in the tree of a day."""
+    commune, today = unit_id["phuongvi"], local_today()
+    body = {"parent_id": unit_id["tienluong"], "effective_on": today.isoformat()}
+    moved = api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=body)
+    assert moved.is_success, moved.text
+
+    def months(**query: str) -> list[float]:
+        trends = page(api.as_("camkhe"), commune, **query)["trends"]
+        [points] = [t["points"] for t in trends if t["indicator"] == "members.total"]
+        return [point["value"] for point in points]
+
+    was, is_, yesterday = (
+        months(),
+        months(hierarchy="as_is"),
+        months(hierarchy=(today - DAY).isoformat()),
+    )
+    assert was == months(hierarchy="as_was")
+    assert was[-2] > is_[-2]
+    assert (was[-1], was[-2]) == (is_[-1], yesterday[-2])
+    assert yesterday[-1] > was[-1]
+
+
+def test_an_older_tree_shows_no_units_that_are_of_others(api: Api, unit_id: UnitIds) -> None:
+    """The commune that received a branch may not ask for a tree in which the other one had it, nor a
+    day to come."""
+    body = {"parent_id": unit_id["tienluong"], "effective_on": local_today().isoformat()}
+    answer = api.as_("phutho").post(f"/v1/units/{unit_id['phuongvi-1']}/moves", json=body)
+    assert answer.is_success, answer.text
+    address = f"/v1/units/{unit_id['phuongvi']}/overview"
+    yesterday = (local_today() - DAY).isoformat()
+    officer = api.as_("phuongvi")
+    for hierarchy, status in ((yesterday, 403), ("as_is", 200), ("2999-01-01", 422), ("x", 422)):
+        assert officer.get(address, params={"hierarchy": hierarchy}).status_code == status
 
 
 def test_it_is_few_statements_of_any_unit(api: Api, unit_id: UnitIds, database: Database) -> None:

@@ -15,6 +15,7 @@ from app.models.figures.definitions import FigureDefinition, FigurePlace
 from app.models.figures.figures import FigureBy
 from app.models.figures.overview import Overview
 from app.models.kernel.access import Right
+from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.units import LEVELS_BUT_GROUP, Unit, UnitLevel, UnitRef
 from app.services.figures import checks, definitions, moments, periods, reading
 from app.services.figures.definitions import Figure
@@ -22,24 +23,26 @@ from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.figures.reading import PartFigures, PeriodCodes, number
 from app.services.kernel.access import Actor, Db, require_somewhere
+from app.services.units import hierarchy
 from app.services.units.units import find_visible
 
 _MONTHS_BEFORE = 11
 
 
-def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
+def overview(db: Connection, actor: Actor, unit_id: int, query: InHierarchy) -> Overview:
     """All of one moment; 404 where the unit is out of scope."""
     unit = _access(db, actor, unit_id)
     today = local_today()
+    year = Days(_first_month(today), today, hierarchy.chosen(query.hierarchy))
     known = definitions.on(today)
     placed = {code: figure for code, figure in known.items() if figure.told.pages}
     left_out = [code for code in placed if reading.lacks(actor, unit, known, code, today)]
-    month = Days(today.replace(day=1), today)
+    *before, month = periods.parts(year, FigureBy.month)
     asked, _ = checks.by_right(actor, unit, month)
     on = {place: _on(placed, place, left_out) for place in FigurePlace}
     now = [*on[FigurePlace.stock], *on[FigurePlace.attention], *checks.names(asked)]
     trends = on[FigurePlace.trend]
-    *before, _ = periods.parts(Days(_first_month(today), today), FigureBy.month)
+    reading.ensure_tree(db, actor, unit, month, [*now, *trends])
     with moments.one(db) as moment:
         eve, *months, total = reading.together(
             moment,
@@ -58,7 +61,9 @@ def overview(db: Connection, actor: Actor, unit_id: int) -> Overview:
                 "watermark": moment.watermark,
                 "stocks": [_figure(total, unit, code) for code in on[FigurePlace.stock]],
                 "trends": _trends(unit, [*months, total], trends),
-                "children": _children(moment, actor, unit, on[FigurePlace.child]),
+                "children": _children(
+                    moment, actor, unit, month._replace(first=today), on[FigurePlace.child]
+                ),
                 "attention": [_figure(total, unit, code) for code in on[FigurePlace.attention]],
                 "failed_checks": [
                     each.failed()
@@ -133,13 +138,12 @@ def _trends(
 
 
 def _children(
-    moment: Moment, actor: Actor, unit: Unit, codes: Sequence[str]
+    moment: Moment, actor: Actor, unit: Unit, day: Days, codes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """By the first of the figures, the largest first."""
     if unit.level is UnitLevel.branch:
         return []
-    today = local_today()
-    units, below = reading.split(moment, actor, unit, Days(today, today), codes)
+    units, below = reading.split(moment, actor, unit, day, codes)
 
     def place(each: UnitRef) -> Decimal:
         found = below.value(each.id, codes[0]) if codes else None
