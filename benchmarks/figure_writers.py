@@ -10,10 +10,8 @@ nobody reads) and with them alternate; in both a process numbers the changes, as
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,6 +25,7 @@ from app.db import Database
 from app.models.figures.figures import FigureBy, FigureQuery
 from app.models.kernel.changes import ChangeSource
 from app.models.members.members import Member, MemberKind
+from app.process_pool import process_pool
 from app.services.capabilities import install
 from app.services.figures import folding, reading, recounting
 from app.services.kernel import changes, sequencer
@@ -155,7 +154,7 @@ def measure(url: str, pairs: Sequence[Pair], rounds: int, seconds: float, every:
     with closing(Database(settings_of(url))) as database, database.reading() as db:
         expected = figures(db)
     found = Found({False: [], True: []})
-    with ProcessPoolExecutor(WRITERS + 3, mp_context=get_context("spawn")) as pool:
+    with process_pool(WRITERS + 3) as pool:
         started = [pool.submit(settle, Turn(url, 0.0, 0.0)) for _ in range(WRITERS + 3)]
         for each in started:
             each.result()

@@ -2,10 +2,10 @@
 was interrupted goes on where it stopped."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from itertools import islice
 from typing import ClassVar
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit, UnitLevel
 from app.models.members.members import Member
 from app.models.poverty.editions import PovertyEdition
+from app.process_pool import process_pool
 from app.services.demo import demo
 from app.services.demo.demo import Demo
 from app.services.demo.draws import DEFAULT_SEED
@@ -64,13 +65,8 @@ def fill(
         total = planned.members
         done = total - sum(sum(each.members for each in branches) for _, branches in todo)
         progress(planned.at(UnitLevel.province)[0].name, done, total)
-        pool = ProcessPoolExecutor(
-            1 if settings.on_sqlite else processes,
-            mp_context=get_context("spawn"),
-            initializer=_Filler.start,
-            initargs=(settings, load, prepare),
-        )
-        with pool:
+        writers = 1 if settings.on_sqlite else processes
+        with process_pool(writers, _Filler.start, settings, load, prepare) as pool:
             for name, members in _written(pool, [commune.id for commune, _ in todo], processes):
                 done += members
                 progress(name, done, total)
@@ -83,15 +79,11 @@ def fill(
     return Demo(len(planned.units), branches, planned.members, accounts)
 
 
-def _written(
-    pool: ProcessPoolExecutor, commune_ids: list[int], processes: int
-) -> Iterator[tuple[str, int]]:
+def _written(pool: Executor, commune_ids: list[int], processes: int) -> Iterator[tuple[str, int]]:
     """Names and members of communes as they are written; the first that fails ends the load."""
     waiting = iter(commune_ids)
-    running = {
-        pool.submit(_Filler.write, id_)
-        for id_, _ in zip(waiting, range(processes * _AHEAD), strict=False)
-    }
+    first = islice(waiting, processes * _AHEAD)
+    running = {pool.submit(_Filler.write, commune_id) for commune_id in first}
     try:
         while running:
             done = next(as_completed(running))
