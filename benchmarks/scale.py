@@ -1,37 +1,41 @@
-"""What is read at scale: requests of a branch head, a commune, a province and the centre.
+"""What is read at scale: requests of branch heads, communes, a province and the centre.
 
     hoiso migrate && hoiso demo --scale nation --provinces 4
     python -m benchmarks.scale
 
-The database is that of the settings (`HOISO_DATABASE_URL`), filled before by `hoiso demo`. A figure is
-the time that the statements of one service call took in the database, with the way there and back (SQLite
-finds most rows later, as they are fetched), and on PostgreSQL the pages that they read; `service` is the whole call. Roll-ups are folded first.
+The database is that of the settings (`HOISO_DATABASE_URL`), filled before by `hoiso demo`. Each request is
+made for many records: of other heads, members, names, figures and sessions, drawn from a seed. Roll-ups
+are folded first. `--check` compares the answers of a small demo before the fold and after it.
 """
 
-import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
 import typer
+from dateutil.relativedelta import relativedelta
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import Connection
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
+from app.clock import local_today
 from app.config import get_settings
 from app.db import Database
 from app.models.attendance.counts import CountLevel
 from app.models.base import new_id
-from app.models.events.events import EventSession
+from app.models.events.events import EventSession, EventSessionUnit, UnitRole
 from app.models.figures.figures import FigureBy, FigureQuery
+from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.hierarchy import InHierarchy
@@ -42,124 +46,175 @@ from app.services.attendance import counts
 from app.services.capabilities import install
 from app.services.demo import meetings, past
 from app.services.demo.draws import DEFAULT_SEED
+from app.services.demo.plan import Scale
 from app.services.figures import folding, overview, reading
-from app.services.kernel import actors, changes
+from app.services.kernel import actors, changes, sequencer
 from app.services.kernel.access import Actor
+from app.services.kernel.keyset import Item, Key
 from app.services.members import lists, record
+from app.text import fold
+from benchmarks import imports
+from benchmarks.databases import Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.member_lists import percentile
+from benchmarks.statements import Cost, cost_of
 
-# Accounts of the demo: a branch head, the officers of her commune, of the province and of the centre.
-WHO = {"head": "phuongvi-1", "commune": "phuongvi", "province": "phutho", "centre": "trunguong"}
+WHO = {
+    "head": Role.branch_head,
+    "commune": Role.commune_officer,
+    "province": Role.province_officer,
+    "centre": Role.central_officer,
+}
 COMMUNE = "phuongvi"
 PAGE = 50
-SAMPLE = 40
+HEADS = 20
+WARM = 5  # calls before those that are measured: prepared, and in the cache
 ATTENDANCE = "attendance of a session"
 LIMIT_MS = {"figures": 10.0}
 TARGET_MS = 20.0
-console = Console(width=130)
+console = Console(width=170)
+
+Call = Callable[[Connection], object]
 
 
-@dataclass(slots=True)
-class Sent:
-    """The statements of one call, and the seconds they took."""
-
-    statements: list[tuple[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-    _since: float = 0.0
-
-    def before(self, *args: Any) -> None:
-        self.statements.append((args[2], args[3]))
-        self._since = time.perf_counter()
-
-    def after(self, *_: Any) -> None:
-        self.seconds += time.perf_counter() - self._since
+@dataclass(frozen=True, slots=True)
+class Asker:
+    actor: Actor
+    unit: Unit
 
 
-@contextmanager
-def sent(database: Database) -> Iterator[Sent]:
-    found = Sent()
-    sa.event.listen(database.reader, "before_cursor_execute", found.before)
-    sa.event.listen(database.reader, "after_cursor_execute", found.after)
-    try:
-        yield found
-    finally:
-        sa.event.remove(database.reader, "before_cursor_execute", found.before)
-        sa.event.remove(database.reader, "after_cursor_execute", found.after)
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Records of what an asker sees, from a seed."""
+
+    db: Connection
+    asker: Asker
+    rng: random.Random
+    number: int
+
+    def members(self) -> Sequence[Any]:
+        """Of random branches one each; of a branch as many."""
+        unit, of_branch = self.asker.unit, col(Member.branch_id)
+        columns = (col(Member.id), col(Member.full_name), col(Member.sort_key))
+        if unit.level is UnitLevel.branch:
+            some = sa.select(*columns).where(of_branch == unit.id)
+            return self.some(self.db.execute(some).all())
+        rows = sa.select(*columns).limit(1).offset(self.rng.randrange(20))
+        drawn = [self.db.execute(rows.where(of_branch == each)).first() for each in self.branches()]
+        return [row for row in drawn if row is not None]
+
+    def sessions(self) -> list[UUID]:
+        of_host = col(EventSessionUnit.role) == UnitRole.host
+        return self._ids(EventSessionUnit, col(EventSessionUnit.session_id), of_host)
+
+    def branches(self) -> list[int]:
+        return self._ids(Unit, col(Unit.id), col(Unit.level) == UnitLevel.branch)
+
+    def some(self, found: Sequence[Any]) -> list[Any]:
+        return self.rng.sample(found, min(self.number, len(found)))
+
+    def _ids(self, model: type[SQLModel], id_: Any, which: sa.ColumnElement[bool]) -> list[Any]:
+        ids = sa.select(id_).where(which).order_by(id_)
+        unit = self.asker.unit
+        if unit.level is not UnitLevel.central:
+            ids = ids.where(getattr(model, f"{unit.level}_id") == unit.id)
+        return self.some(self.db.execute(ids).scalars().all())
 
 
-def pages(db: Connection, statements: list[tuple[str, Any]]) -> int:
-    """Of 8 kB, in memory or not."""
-    raw: Any = db.connection.driver_connection
-    read = 0
-    for statement, parameters in statements:
-        if not statement.lstrip().startswith(("SELECT", "WITH")):
-            continue
-        explained = raw.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-        [(plan,)] = explained.fetchall()
-        root = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
-        read += root["Shared Hit Blocks"] + root["Shared Read Blocks"]
-    return read
+# -- requests
 
 
-Call = Callable[[Connection, Actor, int], object]
+def requests(draw: Draw) -> Iterator[tuple[str, list[Call]]]:
+    """Each with calls for many records."""
+    actor, unit = draw.asker.actor, draw.asker.unit
 
+    def listed(after: Key | None = None, **query: Any) -> Call:
+        page = lists.list_members(actor, MemberQuery(**query))
+        return lambda db: page(db, after, PAGE + 1)
 
-def figures(**query: Any) -> Call:
-    return lambda db, actor, unit: reading.list_figures(db, actor, FigureQuery(unit=unit, **query))
+    def figures(**query: Any) -> Call:
+        asked = FigureQuery(unit=unit.id, **query)
+        return lambda db: [*_lines(db, actor, asked)]
 
-
-def listed(query: MemberQuery) -> Call:
-    return lambda db, actor, _: lists.list_members(actor, query)(db, None, PAGE + 1)
-
-
-def details(member_ids: list[UUID]) -> Call:
-    return lambda db, actor, _: record.get_member(
-        db, actor, random.choice(member_ids)
-    )  # any of them
-
-
-def attendance(session_id: UUID) -> Call:
-    return lambda db, actor, _: counts.count(db, actor, session_id, CountLevel.branch)
-
-
-def requests(db: Connection, unit: Unit, session_id: UUID) -> dict[str, Call]:
-    somebody = sa.select(col(Member.id)).limit(SAMPLE)
-    if unit.level is not UnitLevel.central:
-        somebody = somebody.where(getattr(Member, f"{unit.level}_id") == unit.id)
-    return {
-        "member detail": details(list(db.execute(somebody).scalars())),
-        "list of 50": listed(MemberQuery()),
-        "search: hoa": listed(MemberQuery(q="hoa")),
-        "search: nguyen thi hoa": listed(MemberQuery(q="nguyen thi hoa")),
-        "figures: members by month": figures(indicators="members.total", by=FigureBy.month),
-        "figures: by unit below": figures(indicators="members.total", by=FigureBy.child),
-        "figures: members, movement, meetings": figures(
-            indicators="members.total,members.women,households.total,movement.admitted,"
-            "movement.left,events.sessions,attendance.participations",
-            by=FigureBy.month,
-        ),
-        "all figures": figures(),
-        "overview": lambda db, actor, unit_id: overview.overview(db, actor, unit_id, InHierarchy()),
-        ATTENDANCE: attendance(session_id),
-    }
-
-
-def a_session(database: Database) -> UUID:
-    """One of the commune's; where the database has none, its past meetings are held first."""
-    last: sa.Select[UUID] = (
-        sa.select(col(EventSession.id)).order_by(col(EventSession.starts_at).desc()).limit(1)
+    people = draw.members()
+    yield "member detail", [partial(_detail, actor, row.id) for row in people]
+    yield "list of 50", [listed(), *(listed((row.sort_key, row.id)) for row in people)]
+    yield "search: a given name", [listed(q=_folded(row.full_name)[-1]) for row in people]
+    yield "search: a full name", [listed(q=" ".join(_folded(row.full_name))) for row in people]
+    codes = draw.some(_codes(draw.db, actor, unit.id))
+    year = _twelve_months()
+    yield (
+        "figures: one by month",
+        [figures(indicators=code, period=year, by=FigureBy.month) for code in codes],
     )
+    yield (
+        "figures: one by unit below",
+        [figures(indicators=code, by=FigureBy.child) for code in codes],
+    )
+    yield "all figures", [figures(period=str(local_today().year - n)) for n in range(2)]
+    yield "overview", [lambda db: overview.overview(db, actor, unit.id, InHierarchy())]
+    yield (
+        ATTENDANCE,
+        [partial(_attendance, actor, session_id) for session_id in draw.sessions()],
+    )
+
+
+def _lines(db: Connection, actor: Actor, query: FigureQuery) -> list[Item]:
+    page, _ = reading.list_figures(db, actor, query)
+    return [line for _, line in page(db, None, 10_000)]
+
+
+def _codes(db: Connection, actor: Actor, unit_id: int) -> list[str]:
+    """Of all figures that the actor may see there."""
+    return sorted({line["indicator"] for line in _lines(db, actor, FigureQuery(unit=unit_id))})
+
+
+def _twelve_months() -> str:
+    first = local_today().replace(day=1) - relativedelta(months=11)
+    return f"{first}..{local_today()}"
+
+
+def _folded(name: str) -> list[str]:
+    return fold(name).split()
+
+
+def _detail(actor: Actor, member_id: UUID, db: Connection) -> object:
+    return record.get_member(db, actor, member_id)
+
+
+def _attendance(actor: Actor, session_id: UUID, db: Connection) -> object:
+    return counts.count(db, actor, session_id, CountLevel.branch)
+
+
+# -- who asks
+
+
+def hold_meetings(database: Database) -> None:
+    """Where the database has none, the past ones of a commune."""
     with database.writing() as session:
-        found: UUID | None = session.execute(last).scalar_one_or_none()
-        if found is not None:
-            return found
+        if session.execute(sa.select(col(EventSession.id)).limit(1)).first() is not None:
+            return
         changes.attribute(session, changes.Origin(ChangeSource.demo))
         of_account = sa.select(col(Account.unit_id)).where(col(Account.username) == COMMUNE)
         commune_id = session.execute(of_account).scalar_one()
         for commune, branches in past.communes_met(session):
             if commune.id == commune_id:
                 meetings.hold(session, commune, branches, DEFAULT_SEED)
-        return UUID(str(session.execute(last).scalar_one()))
+
+
+def askers(db: Connection, role: Role, rng: random.Random) -> list[Asker]:
+    """Accounts of the role; of heads some whose branches have met."""
+    accounts = (
+        sa.select(col(Account.username))
+        .join(Grant, col(Grant.account_id) == col(Account.id))
+        .where(col(Grant.role) == role, col(Grant.valid_to).is_(None))
+        .order_by(col(Account.username))
+    )
+    if role is Role.branch_head:
+        met = sa.exists().where(col(EventSession.host_id) == col(Account.unit_id))
+        accounts = accounts.where(met)
+    usernames = db.execute(accounts).scalars().all()
+    some = rng.sample(usernames, min(len(usernames), HEADS))
+    return [Asker(*actor_of(db, username)) for username in some]
 
 
 def actor_of(db: Connection, username: str) -> tuple[Actor, Unit]:
@@ -172,74 +227,113 @@ def actor_of(db: Connection, username: str) -> tuple[Actor, Unit]:
     return actor, db.execute(sa.select(Unit.__table__).where(col(Unit.id) == row.unit_id)).one()  # type: ignore[attr-defined,return-value]  # read as a row
 
 
-def measure(
-    database: Database, session_id: UUID, rounds: int, only: str
-) -> dict[str, dict[str, list[str]]]:
-    """Cells by request and by who asks."""
-    found: dict[str, dict[str, list[str]]] = {}
-    with database.reading() as db:
-        for who, username in WHO.items():
-            actor, unit = actor_of(db, username)
-            for name, call in requests(db, unit, session_id).items():
-                if only not in name:
-                    continue
-                cells = one(database, db, actor, unit.id, name, call, rounds)
-                found.setdefault(name, {})[who] = cells
+def calls(db: Connection, role: Role, rounds: int, seed: int, only: str) -> dict[str, list[Call]]:
+    """By request, of all who ask in turn, in an order that is drawn."""
+    rng = random.Random(seed)
+    found: dict[str, list[Call]] = {}
+    for asker in askers(db, role, rng):
+        for name, some in requests(Draw(db, asker, rng, rounds)):
+            if only in name:
+                found.setdefault(name, []).extend(some)
+    for some in found.values():
+        rng.shuffle(some)
     return found
 
 
-def one(
-    database: Database,
-    db: Connection,
-    actor: Actor,
-    unit_id: int,
-    name: str,
-    call: Call,
-    rounds: int,
-) -> list[str]:
-    in_database, whole = [], []
-    statements = Sent()
-    for turn in range(rounds + 3):
-        start = time.perf_counter()
-        with sent(database) as last:
-            call(db, actor, unit_id)
-        statements = last
-        if turn >= 3:  # warm: prepared, and in the cache
-            whole.append((time.perf_counter() - start) * 1_000)
-            in_database.append(statements.seconds * 1_000)
+# -- measured
+
+
+def measure(database: Database, rounds: int, seed: int, only: str) -> dict[str, dict[str, str]]:
+    """Cells by request and by who asks."""
+    found: dict[str, dict[str, str]] = {}
+    with database.reading() as db:
+        for who, role in WHO.items():
+            for name, some in calls(db, role, rounds, seed, only).items():
+                costs = [cost_of(database, db, call) for call in islice(cycle(some), WARM + rounds)]
+                found.setdefault(name, {})[who] = cell(name, costs[WARM:])
+    return found
+
+
+def cell(name: str, costs: Sequence[Cost]) -> str:
     limit = next((ms for kind, ms in LIMIT_MS.items() if kind in name), TARGET_MS)
+    in_database = [cost.ms for cost in costs]
     p95 = percentile(in_database, 0.95)
-    mark = "*" if p95 >= limit else ""
-    read = "-" if database.on_sqlite else f"{pages(db, statements.statements):,}"
-    return [
-        f"{statistics.median(in_database):.1f} / {p95:.1f}{mark}",
-        read,
-        f"{statistics.median(whole):.0f}",
-    ]
+    told = f"{statistics.median(in_database):.1f} / {p95:.1f}{'*' if p95 >= limit else ''}"
+    pages = [cost.pages for cost in costs if cost.pages is not None]
+    if pages:
+        told += f", {statistics.median(pages):,.0f} / {percentile(pages, 0.95):,.0f}"
+    backend = [cost.database_cpu_ms for cost in costs if cost.database_cpu_ms is not None]
+    if backend:
+        told += f", {statistics.median(backend):.1f} / {percentile(backend, 0.95):.1f}"
+    return f"{told}, {statistics.median(cost.own_cpu_ms for cost in costs):.0f}"
+
+
+def show(database: Database, rounds: int, seed: int, only: str) -> None:
+    hold_meetings(database)
+    start = time.perf_counter()
+    counted = 0 if only else folding.fold(database)
+    spent = time.perf_counter() - start
+    with database.reading() as db:
+        people = db.execute(sa.select(sa.func.count()).select_from(Member)).scalar_one()
+    console.print(f"{people:,} members; {counted:,} stored figures folded in {spent:.0f} s")
+    title = "p50 / p95: ms of the statements" + (
+        "" if database.on_sqlite else ", pages, ms of CPU in the database"
+    )
+    shown = Table(title=f"{title}; p50 of the service's own CPU", box=SIMPLE_HEAD)
+    shown.add_column("request", no_wrap=True)
+    for who in WHO:
+        shown.add_column(who, justify="right")
+    for name, cells in measure(database, rounds, seed, only).items():
+        shown.add_row(name, *(cells.get(who, "-") for who in WHO))
+    console.print(shown)
+
+
+# -- checked
+
+
+def check(databases: Databases) -> None:
+    """Ends with an error where an answer of a small demo is another after the fold."""
+    url = databases.create("scale")
+    imports.fill(url, Scale.small)
+    with closing(Database(imports.settings_for(url))) as database:
+        hold_meetings(database)
+        sequencer.settle(database)
+        before = answers(database)
+        folding.fold(database)
+        after = answers(database)
+    wrong = sorted({name for name, *_ in before ^ after})
+    if wrong:
+        raise SystemExit(f"{databases.name}: other answers after the fold: {wrong}")
+    console.print(f"{databases.name}: {len(before):,} answers, the same after the fold")
+
+
+def answers(database: Database) -> set[tuple[str, str, int, str]]:
+    with database.reading() as db:
+        return {
+            (name, who, number, repr(call(db)))
+            for who, role in WHO.items()
+            for name, some in calls(db, role, 2, DEFAULT_SEED, "").items()
+            for number, call in enumerate(some)
+        }
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Times each request is measured.")] = 20,
+    rounds: Annotated[int, typer.Option(help="Records that each request is made for.")] = 40,
     only: Annotated[str, typer.Option(help="Requests with this in their name: list, search.")] = "",
+    seed: Annotated[int, typer.Option(help="That the records are drawn from.")] = DEFAULT_SEED,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="The answers of a small demo: nothing is measured.")
+    ] = False,
 ) -> None:
     install()
-    with closing(Database(get_settings())) as database:
-        session_id = a_session(database) if only in ATTENDANCE else new_id()
-        start = time.perf_counter()
-        counted = 0 if only else folding.fold(database)
-        spent = time.perf_counter() - start
-        with database.reading() as db:
-            people = db.execute(sa.select(sa.func.count()).select_from(Member)).scalar_one()
-        console.print(f"{people:,} members; {counted:,} stored figures folded in {spent:.0f} s")
-        shown = Table(
-            title="p50 / p95 ms in the database, pages, ms of the service", box=SIMPLE_HEAD
-        )
-        shown.add_column("request", no_wrap=True)
-        for who in WHO:
-            shown.add_column(who, justify="right")
-        for name, cells in measure(database, session_id, rounds, only).items():
-            shown.add_row(name, *("  ".join(cells[who]) for who in WHO))
-        console.print(shown)
+    if not check_only:
+        with closing(Database(get_settings())) as database:
+            show(database, rounds, seed, only)
+        return
+    with ExitStack() as stack:
+        folder = stack.enter_context(working_folder())
+        check(SQLiteFiles(folder))
+        check(stack.enter_context(postgresql(folder)))
 
 
 if __name__ == "__main__":
