@@ -168,7 +168,12 @@ class Attendance(SQLModel, table=True):
 
     __tablename__ = "attendance"
     __table_args__ = (
-        sa.PrimaryKeyConstraint("session_id", "member_id"),
+        # The counts of a session are read from its key alone.
+        sa.PrimaryKeyConstraint(
+            "session_id",
+            "member_id",
+            postgresql_include=["branch_id", "mode", "room_id", "on_roster"],
+        ),
         sa.Index("uq_attendance_id", "id", unique=True),
         sa.Index("ix_attendance_member_id_local_date", "member_id", "local_date", "session_id"),
         sa.Index("ix_attendance_branch_id_local_date", "branch_id", "local_date"),

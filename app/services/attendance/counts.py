@@ -36,7 +36,7 @@ from app.models.kernel.units import (
     UnitRef,
 )
 from app.services.attendance.facts import Sitting, find_sitting
-from app.services.attendance.sums import Nameless, People, rooms_of, roster_sizes
+from app.services.attendance.sums import Nameless, People, by_room, rooms_of, roster_sizes
 from app.services.events.scope import ensure_sees
 from app.services.kernel.access import Actor, Db, forbidden, visible
 from app.services.units.units import valid_on
@@ -64,8 +64,9 @@ def count(db: Connection, actor: Actor, session_id: UUID, level: CountLevel) -> 
     with one_moment(db):
         people = People.read(db, sitting, scope)
         roster = roster_sizes(db, sitting, units)
-        nameless = Nameless.read(db, sitting) if whole else Nameless()
-        rooms = rooms_of(db, sitting, people, nameless)
+        rooms_there = rooms_of(db, sitting)
+        nameless = Nameless.read(db, sitting, rooms_there) if whole else Nameless()
+        rooms = by_room(rooms_there, people, nameless)
         by_unit = _by_unit(db, sitting, people, roster, UnitLevel(level.value))
         frozen = _frozen(db, sitting) if whole else []
     size = sum(roster.values())
@@ -212,7 +213,8 @@ def _keep(session: Session, sitting: Sitting, number: int, totals: Mapping[str, 
 
 
 def _totals(db: Db, sitting: Sitting) -> dict[str, int | None]:
-    people, nameless = People.read(db, sitting, None), Nameless.read(db, sitting)
+    people = People.read(db, sitting, None)
+    nameless = Nameless.read(db, sitting, rooms_of(db, sitting))
     captures = db.execute(
         sa.select(sa.func.count()).where(
             col(Capture.session_id) == sitting.id, col(Capture.state) != CaptureState.annulled

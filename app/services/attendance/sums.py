@@ -1,7 +1,9 @@
 """The sums that counts are made of: who came, and who was only counted."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -104,7 +106,7 @@ class Nameless:
         return sum(self.guests_of.values())
 
     @classmethod
-    def read(cls, db: Db, sitting: Sitting) -> "Nameless":
+    def read(cls, db: Db, sitting: Sitting, rooms: Sequence[Any]) -> "Nameless":
         found = cls()
         names: dict[UUID | None, set[str]] = defaultdict(set)
         counted: dict[UUID | None, int] = {}
@@ -114,7 +116,7 @@ class Nameless:
                 counted[row.room_id] = row.guests or 0
             elif row.is_guest:
                 names[row.room_id].add(row.name_key)
-        for room in db.execute(_ROOMS, {"session_id": sitting.id}):
+        for room in rooms:
             if room.head_count is not None:
                 found.head_counts.setdefault(room.id, room.head_count)
         found.named_guests = {room_id: len(each) for room_id, each in names.items()}
@@ -153,11 +155,15 @@ _PENDING = sa.select(sa.func.count()).where(
 )
 
 
-def rooms_of(db: Db, sitting: Sitting, people: People, nameless: Nameless) -> list[RoomCount]:
+def rooms_of(db: Db, sitting: Sitting) -> Sequence[Any]:
+    """With the head counts that were entered with them."""
+    return db.execute(_ROOMS, {"session_id": sitting.id}).all()
+
+
+def by_room(rooms: Sequence[Any], people: People, nameless: Nameless) -> list[RoomCount]:
     """The hall, if anything was noted in it, and every room of the session."""
-    rows = db.execute(_ROOMS, {"session_id": sitting.id}).all()
     found: list[RoomCount] = []
-    for room_id, name in [(None, None), *((row.id, row.name) for row in rows)]:
+    for room_id, name in [(None, None), *((room.id, room.name) for room in rooms)]:
         here = people.by_room[room_id]
         guests = nameless.guests_of.get(room_id, 0)
         heads = nameless.head_counts.get(room_id)
