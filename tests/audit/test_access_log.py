@@ -380,7 +380,7 @@ def away(database: Database) -> Iterator[None]:
 
 
 def _phone_of(number: int) -> Shown:
-    return Shown("member", UUID(int=number), frozenset(["phone"]), ReadHow.list)
+    return Shown("member", [UUID(int=number)], frozenset(["phone"]), ReadHow.list)
 
 
 def _actor_of(api: Api, database: Database) -> Actor:

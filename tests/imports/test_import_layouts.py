@@ -92,7 +92,7 @@ def test_what_a_row_would_write_to_a_record_is_noted() -> None:
     known, values = uuid4(), {"phone": "+84987000001", "address": "Khu 1"}
     row = {"entity": "member", "entity_id": known, "values": values}
     assert shown(RowRead, [row], ReadHow.list) == [
-        Shown("member", known, frozenset({"phone"}), ReadHow.list)
+        Shown("member", [known], frozenset({"phone"}), ReadHow.list)
     ]
     assert shown(RowRead, [row | {"entity_id": None}], ReadHow.list) == []
 

@@ -1,5 +1,6 @@
 """Whose sensitive data an answer shows, read off its schema (models/kernel/sensitive.py)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,11 +35,11 @@ _NONE: Names = frozenset()
 
 
 class Shown(NamedTuple):
-    """Sensitive fields of one member or household, or of something of theirs: the id of the
-    `entity`, as the change log calls it."""
+    """Sensitive fields of members or households, or of something of theirs: ids of the `entity`,
+    as the change log calls it."""
 
     entity: str
-    id: UUID
+    ids: Sequence[UUID]
     fields: Names
     how: ReadHow
 
@@ -123,12 +124,12 @@ class _View:
         return about.entity, about.how
 
     def read_plain(self, entity: str, rows: Sequence[Row | BaseModel], how: ReadHow) -> list[Shown]:
-        """The same as `read` of each row, at half its price: members' lists are plain, and are
-        what is asked most."""
+        """The same as `read` of each row, at a third of its price: members' lists are plain, and
+        are what is asked most."""
         fields = [name for name, _ in self.plain]
         nothing = repeat(None)
         by_pattern = self.by_pattern
-        found: list[Shown] = []
+        found: defaultdict[Names, list[UUID]] = defaultdict(list)
         for each in rows:
             row = each if type(each) is dict else _values(each)
             pattern = tuple(map(is_, map(row.get, fields), nothing))
@@ -137,9 +138,8 @@ class _View:
                 names = by_pattern[pattern] = self.names(row)
             if names:
                 id_ = row["id"]
-                id_ = id_ if type(id_) is UUID else _uuid(id_)
-                found.append(Shown(entity, id_, names, how))
-        return found
+                found[names].append(id_ if type(id_) is UUID else _uuid(id_))
+        return [Shown(entity, ids, names, how) for names, ids in found.items()]
 
     def narrowed(self, chosen: Collection[str], asked: Names) -> "_View":
         """The same where these fields alone are shown, and the filters reveal these names."""
@@ -163,10 +163,10 @@ class _View:
             names = self.names(row)
             if names:
                 entity = about.entity or row["entity"]
-                for name in about.ids:
-                    value = row[name] if name in row else getattr(query, name, None)
-                    if value is not None:
-                        yield Shown(entity, _uuid(value), names, how)
+                values = (row[n] if n in row else getattr(query, n, None) for n in about.ids)
+                ids = [_uuid(value) for value in values if value is not None]
+                if ids:
+                    yield Shown(entity, ids, names, how)
         for name, view in self.parts:
             inside = _inside(how) if isinstance(row.get(name), list) else how
             for each in _rows(row.get(name)):
@@ -290,7 +290,7 @@ def _stored(mark: StoredRows) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
                 for each in rows:
                     names = _columns_told(tracked, each.items())
                     if names:
-                        yield Shown(tracked.entity, _uuid(each["id"]), names, how)
+                        yield Shown(tracked.entity, [_uuid(each["id"])], names, how)
 
     return read
 
@@ -311,7 +311,7 @@ def _households_named(value: Any, _: Row, how: ReadHow) -> Iterator[Shown]:
         each = waiting.pop()
         if isinstance(each, Mapping):
             if each.get("household_id") is not None:
-                yield Shown("household", _uuid(each["household_id"]), _POVERTY, how)
+                yield Shown("household", [_uuid(each["household_id"])], _POVERTY, how)
             waiting += each.values()
         elif isinstance(each, list):
             waiting += each
