@@ -1,6 +1,5 @@
 """Files: sent by the protocol tus 1.0 (core, creation, expiration, termination), read as they are."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -20,6 +19,7 @@ from app.api.http.kept_files import FILE, FileResponse, sent
 from app.api.http.problems import problem_response
 from app.api.http.routing import Responses, Router
 from app.api.http.server import server_of
+from app.api.http.threads import Threads
 from app.config import Settings
 from app.db import Database
 from app.errors import Problem, invalid
@@ -36,7 +36,7 @@ FilePath = Annotated[UUID, Path(description="Id of the file.")]
 _BLOCK: Final = 256 * 1024
 # Whole files are looked at one by one: a picture of 50 million pixels takes 200 MB while it is
 # decoded, and some seconds, in which the endpoints have all their threads.
-_looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
+_looking = Threads(1, "files")
 
 
 def _header(name: str, text: str, *, required: bool = False) -> dict[str, Any]:

@@ -7,12 +7,9 @@ The type of an endpoint's first parameter states what it needs:
   a thread of the endpoints is held while a password is hashed).
 """
 
-import asyncio
 import inspect
 import json
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -30,6 +27,7 @@ from app.api.http.noting import note_answer, will_show
 from app.api.http.outages import busy, busy_is_503
 from app.api.http.pending import Pending, settled
 from app.api.http.server import Server, server_of
+from app.api.http.threads import Threads
 from app.db import ENDPOINT_THREADS, Database
 from app.errors import Problem
 from app.models.base import Input
@@ -42,7 +40,7 @@ from app.services.kernel.named import ensure_seen, places_of
 
 T = TypeVar("T")
 Endpoint = Callable[..., Any]
-_threads = ThreadPoolExecutor(max_workers=ENDPOINT_THREADS, thread_name_prefix="endpoint")
+_threads = Threads(ENDPOINT_THREADS, "endpoint")
 
 
 def need_of(endpoint: Endpoint) -> type | None:
@@ -94,7 +92,7 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool, numbered: bool)
         elif short_read and made.server.database.on_sqlite:
             answer = run(made, call)
         else:
-            answer = await in_thread(partial(run, made, call))
+            answer = await _threads.run(partial(run, made, call))
         if isinstance(answer, Pending):
             answer = await settled(request, answer)
         note_answer(request)
@@ -116,14 +114,13 @@ def _body_with_ids(parameters: Iterable[inspect.Parameter]) -> str | None:
     return None
 
 
-async def in_thread(work: Callable[[], T], threads: Executor = _threads) -> T:
+async def in_thread(work: Callable[[], T], threads: Threads = _threads) -> T:
     """The result of work on the database, done in a thread of the endpoints; 503 when it is away.
 
     What takes long has `threads` of its own, for the others would wait.
     """
-    loop = asyncio.get_running_loop()
     with busy_is_503():
-        return await loop.run_in_executor(threads, copy_context().run, work)
+        return await threads.run(work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Operations that phones wrote while they were offline."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -15,6 +14,7 @@ from app.api.http.endpoints import in_thread
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.server import server_of
+from app.api.http.threads import Threads
 from app.db import Database
 from app.models.sync.operations import (
     OperationBatch,
@@ -27,7 +27,7 @@ from app.services.sync import push
 
 router = Router(prefix="/v1/sync/operations", tags=["sync"])
 # A batch takes seconds: it has threads of its own, for all other requests would wait.
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="push")
+_threads = Threads(4, "push")
 OperationPath = Annotated[UUID, Path(description="Id that the phone gave the operation.")]
 
 
