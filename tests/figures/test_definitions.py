@@ -121,8 +121,8 @@ class TestList(Reading):
         rate = found["poverty.poor_rate"]
         assert (rate["unit"], rate["places"], rate["deduplication"]) == ("percent", 2, None)
         kept = {code for code, each in found.items() if each["rolled_up"]}
-        assert {"members.total", "attendance.people", "movement.left"} <= kept
-        assert not {"loans.borrowers", "movement.net", "movement.transferred_in"} & kept
+        assert {"members.total", "attendance.people", "movement.left", "loans.borrowers"} <= kept
+        assert not {"movement.net", "movement.transferred_in"} & kept
         assert rate["formula"] == "100 * poverty.poor / households.total"
         assert all(each["rule_vi"] and each["rule_en"] for each in found.values())
 

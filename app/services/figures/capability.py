@@ -29,7 +29,7 @@ CAPABILITY = Capability(
             left_out=DERIVED | {"id"},
         ),
     },
-    follows=(OfUnits(last_days=women.last_days_in),),
+    follows=(OfUnits(last_days=women.last_days_in, succeeded=women.mark_grown),),
     nobody={
         WomenCount: frozenset({"source"}),
         FigureDay: frozenset({"rows", "figures"}),

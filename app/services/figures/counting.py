@@ -47,7 +47,8 @@ def count(moment: Moment, wanted: Sequence[Wanted], asked: Parts) -> list[Cells]
         for number, stored, more in zip(group.numbers, group.cells, counted, strict=True):
             cells[number] |= stored
             for cell, value in more.items():
-                cells[number][cell] = (cells[number][cell] or 0) + (value or Decimal(0))
+                if value is not None:
+                    cells[number][cell] = (cells[number][cell] or 0) + value
     for each in others:
         some = [stretches[number] for number in each.numbers]
         place = standing if len(some) == len(stretches) else places(moment, asked, some)

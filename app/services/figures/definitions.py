@@ -60,10 +60,15 @@ class Figure:
         return f"{self.capability}.{self.told.rows}"
 
     @property
+    def reports_key(self) -> str:
+        """In how many units somebody has reported it: where in none, it is unknown, and not zero."""
+        return f"{self.key}/reports"
+
+    @property
     def adds_up(self) -> bool:
         """Whether what it is in a unit and a year is the sum of what it is in its parts and months."""
         told, source = self.told, self.rows
-        if source is None or source.rolled_up is None or told.across or told.reported:
+        if source is None or source.rolled_up is None or told.across:
             return False
         return told.counts is not Deduplication.distinct or self.has_keys_once
 

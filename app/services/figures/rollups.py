@@ -251,7 +251,7 @@ def _stored(
             [*each.days],
             [
                 {
-                    (part_id, figure.code): Decimal(sums[each.name, number, part_id][figure.key])
+                    (part_id, figure.code): _value(figure, sums[each.name, number, part_id])
                     for part_id in asked.ids
                     for figure in each.series.figures
                 }
@@ -261,6 +261,11 @@ def _stored(
         )
         for each in sought
     ]
+
+
+def _value(figure: Figure, sums: Mapping[str, int]) -> Decimal | None:
+    unknown = figure.told.reported and not sums.get(figure.reports_key)
+    return None if unknown else Decimal(sums.get(figure.key, 0))
 
 
 def _counted_twice(

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -10,6 +11,7 @@ from sqlmodel import col
 from app.db import chunks
 from app.models.kernel.units import Unit
 from app.services.figures import counting, definitions, once
+from app.services.figures.definitions import Figure
 from app.services.figures.moments import Moment
 from app.services.figures.once import CountedKey
 from app.services.figures.places import alone
@@ -47,12 +49,17 @@ def count_alone(
     counted = counting.live(
         db, series.figures, place, unit_ids, stretches, of_some=unit_ids is not None
     )
-    keys = {figure.code: figure.key for figure in series.figures}
+    figures = {figure.code: figure for figure in series.figures}
     for day, cells in zip(days, counted, strict=True):
         for (unit_id, code), value in cells.items():
-            if value:
-                found.setdefault((day, series.name, unit_id), {})[keys[code]] = int(value)
+            if kept := _kept(figures[code], value):
+                found.setdefault((day, series.name, unit_id), {}).update(kept)
     return found
+
+
+def _kept(figure: Figure, value: Decimal | None) -> dict[str, int]:
+    reports = int(figure.told.reported and value is not None)
+    return not_zero({figure.key: int(value or 0), figure.reports_key: reports})
 
 
 UPPER_UNITS: sa.Select[int] = sa.select(col(Unit.id)).where(col(Unit.level).in_(UPPER))

@@ -21,6 +21,7 @@ from app.models.figures.women import (
 )
 from app.models.kernel.access import Right
 from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
+from app.services.figures import stale
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -153,6 +154,20 @@ def _newest(_: Day, last: Day) -> AnySelect:
     )
 
 
+# What is marked of a branch that another one was made part of: the log has it where that one was.
+_GROWN: Final = "women_area"
+
+
+def mark_grown(session: Session, unit_ids: Sequence[int]) -> None:
+    stale.mark(session, _GROWN, unit_ids)
+
+
 FIGURES: Final = (
-    FigureRows(name="women", entity="women_count", right=Right.members_read, select=_newest),
+    FigureRows(
+        name="women",
+        entity="women_count",
+        right=Right.members_read,
+        select=_newest,
+        rolled_up={"women_count": None, "unit": None, _GROWN: None},
+    ),
 )

@@ -142,5 +142,11 @@ FIGURES: Final = (
         excluded=_undecided,
         rolled_up={"support": _branches_of, "household": None},
     ),
-    FigureRows(name="loans", entity="loan_figure", right=Right.support_read, select=_loans),
+    FigureRows(
+        name="loans",
+        entity="loan_figure",
+        right=Right.support_read,
+        select=_loans,
+        rolled_up={"loan_figure": None},
+    ),
 )

@@ -288,6 +288,8 @@ def _succeed(session: Session, change: TreeChange, ids: Mapping[str, int]) -> li
     for chunk in chunks(rows):
         insert = sa.insert(UnitSuccession).returning(col(UnitSuccession.id))
         made += session.connection().execute(insert, list(chunk)).scalars()
+    heirs = {row["to_unit_id"] for row in rows} - {None}
+    followers.succeeded(session, sorted(heirs))
     return made
 
 

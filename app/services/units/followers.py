@@ -108,6 +108,8 @@ class OfUnits:
     stood: Callable[[Session, Sequence[int], Sequence[str], date], None] | None = None
     # Units have new parents, and every follower has applied the move; or another area type.
     moved: Callable[[Session, Sequence[int]], None] | None = None
+    # Units have become what others go on in, or are so no longer.
+    succeeded: Callable[[Session, Sequence[int]], None] | None = None
     # The last day of what is recorded in each unit: it does not close before that.
     last_days: Callable[[Db, Sequence[int]], Days] | None = None
     # The units are closed from this day on.
@@ -165,6 +167,12 @@ def moved(session: Session, unit_ids: Sequence[int]) -> None:
     for each in manifest().followers(OfUnits):
         if each.moved is not None and unit_ids:
             each.moved(session, unit_ids)
+
+
+def succeeded(session: Session, unit_ids: Sequence[int]) -> None:
+    for each in manifest().followers(OfUnits):
+        if each.succeeded is not None and unit_ids:
+            each.succeeded(session, unit_ids)
 
 
 def last_days(db: Db, unit_ids: Sequence[int]) -> dict[int, date]:

@@ -63,7 +63,7 @@ def take_back(
     stored = {int(unit_id): values for unit_id, values in undo["units"].items()}
     units = hold_for_change(session, [*stored, *opened])
     standing = below(session, units, since - _DAY) - set(opened)
-    _delete(session, UnitSuccession, UnitSuccession.id, undo["successions"])
+    _take_back_successions(session, undo["successions"])
     for model in _DATED:
         _delete(session, model, model.unit_id, [*units])
         insert_many(session, model, [_typed(model, row) for row in undo[model.__tablename__]])
@@ -86,6 +86,15 @@ def take_back(
             followers.handed_back(session, handover, each["kept"])
     followers.returned(session, undo.get("inherited", {}))
     followers.moved(session, sorted(stored))
+
+
+def _take_back_successions(session: Session, ids: Collection[int]) -> None:
+    heirs: set[int] = set()
+    for chunk in chunks(list(ids)):
+        gone = sa.delete(UnitSuccession).where(col(UnitSuccession.id).in_(chunk))
+        rows = session.connection().execute(gone.returning(col(UnitSuccession.to_unit_id)))
+        heirs |= {row.to_unit_id for row in rows if row.to_unit_id is not None}
+    followers.succeeded(session, sorted(heirs))
 
 
 def remove(session: Session, unit_ids: Collection[int]) -> None:
