@@ -11,6 +11,7 @@ from app.services.demo import capability as demo
 from app.services.disclosure import capability as disclosure
 from app.services.duplicates import capability as duplicates
 from app.services.events import capability as events
+from app.services.exports import capability as exports
 from app.services.figures import capability as figures
 from app.services.files import capability as files
 from app.services.groups import capability as groups
@@ -55,6 +56,7 @@ CAPABILITIES: Final = (
     privacy.CAPABILITY,
     reorganisations.CAPABILITY,
     sync.CAPABILITY,
+    exports.CAPABILITY,
     demo.CAPABILITY,
 )
 

@@ -12,7 +12,7 @@ from app.models.audit.exports import ExportPage, ExportRead
 from app.models.base import ListQuery
 from app.services.audit import exports
 
-router = Router(prefix="/v1/export-log", tags=["exports"])
+router = Router(prefix="/v1/export-log", tags=["export log"])
 
 
 @router.get("", response_model=ExportPage, responses=STREAMED)

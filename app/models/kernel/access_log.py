@@ -29,3 +29,23 @@ class AccessRead(SQLModel, table=True):
     fields: str = Field(max_length=200)
     times: int
     last_at: datetime
+
+
+class BulkRead(SQLModel, table=True):
+    """That an account was shown rows of whole units in one export: those of an entity which stood in
+    the unit when the log had come to `seq`, with these sensitive fields."""
+
+    __tablename__ = "bulk_read"
+    __table_args__ = (
+        sa.Index("ix_bulk_read_unit_id_entity", "unit_id", "entity"),
+        sa.Index("ix_bulk_read_day", "day"),
+    )
+
+    export_id: UUID = Field(primary_key=True, sa_type=Uuid)
+    unit_id: int = Field(primary_key=True)
+    entity: str = Field(primary_key=True, max_length=32)
+    account_id: UUID = Field(sa_type=Uuid)
+    day: date
+    at: datetime
+    seq: int = Field(sa_type=sa.BigInteger)
+    fields: str = Field(max_length=200)

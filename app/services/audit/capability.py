@@ -6,7 +6,7 @@ from app.services.kernel.offers import Without
 CAPABILITY = Capability(
     module=__name__,
     tags={
-        "exports": "Which lists left the server as files.",
+        "export log": "Which lists left the server as files.",
         "changes": "The change log: audit, field history, and the order all readers follow.",
     },
     audience={

@@ -22,7 +22,12 @@ from app.services.files.stores import store_of
 from app.services.kernel.access import Actor, Db
 
 _PREFIX: Final = "files/"
-_ENDINGS: Final = {"image/jpeg": "jpg", "application/pdf": "pdf", "text/plain": "txt"}
+_ENDINGS: Final = {
+    "image/jpeg": "jpg",
+    "application/pdf": "pdf",
+    "text/plain": "txt",
+    "application/x-ndjson": "ndjson",
+}
 _CONTENT = sa.select(
     *(col(StoredFile.id), col(StoredFile.media_type), col(StoredFile.secret)),
     *(col(StoredFile.object_id), col(StoredFile.thumbnail_id), col(StoredFile.size)),

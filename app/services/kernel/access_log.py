@@ -25,7 +25,7 @@ from app import logs
 from app.clock import local_day, local_today, utc_now
 from app.db import Changed, Database, upsert
 from app.models.households.households import HouseholdPerson
-from app.models.kernel.access_log import AccessRead, ReadHow
+from app.models.kernel.access_log import AccessRead, BulkRead, ReadHow
 from app.services.kernel.access import Actor
 from app.services.kernel.background import Background, Every, outliving_outages
 from app.services.kernel.manifest import manifest
@@ -321,8 +321,11 @@ def _members_of(
 def forget_old(session: Session, days: int) -> int:
     """Delete what is older than so many days; returns how many rows."""
     before = local_today() - timedelta(days=days)
-    result = session.connection().execute(sa.delete(AccessRead).where(col(AccessRead.day) < before))
-    return result.rowcount
+    connection = session.connection()
+    return sum(
+        connection.execute(sa.delete(model).where(col(model.day) < before)).rowcount
+        for model in (AccessRead, BulkRead)
+    )
 
 
 def forget_due(database: Database) -> int:

@@ -1,6 +1,6 @@
 """The base of all capabilities: the change log, jobs, answers stored for retries."""
 
-from app.models.kernel.access_log import AccessRead
+from app.models.kernel.access_log import AccessRead, BulkRead
 from app.models.kernel.changes import Change, Feed, FeedHead, Outbox
 from app.models.kernel.epochs import Epoch
 from app.models.kernel.export_log import ExportRecord
@@ -16,11 +16,15 @@ from app.services.kernel.unit_ends import Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Change, Epoch, Feed, FeedHead, Outbox, Job, IdempotentAnswer, AccessRead, ExportRecord),
+    owned=(
+        *(Change, Epoch, Feed, FeedHead, Outbox, Job, IdempotentAnswer),
+        *(AccessRead, BulkRead, ExportRecord),
+    ),
     unit_ends={
         Feed: Stays("the log names the place of the day of a change"),
         Outbox: Stays("the log names the place of the day of a change"),
         Job: Stays("a job belongs to the account that asked for it"),
+        BulkRead: Stays("names the unit whose records were shown"),
     },
     listeners=flushes.LISTENERS,
     problems=("kernel.yaml", "http.yaml"),
@@ -77,6 +81,7 @@ CAPABILITY = Capability(
         # Who decided for the operator of the server: an office.
         Epoch: frozenset({"losses_accepted_by", "went_on_by"}),
         Outbox: frozenset({"entity", "entity_id"}),
+        BulkRead: frozenset({"entity", "fields"}),
     },
     retention=(
         Kept(
@@ -91,6 +96,15 @@ CAPABILITY = Capability(
             model=AccessRead,
             vi="Nhật ký xem dữ liệu nhạy cảm",
             en="Who read sensitive data",
+            days=730,
+            reason_vi="Để hội viên biết ai đã xem.",
+            reason_en="So that a member can see who read about her.",
+            setting="HOISO_ACCESS_LOG_DAYS",
+        ),
+        Kept(
+            model=BulkRead,
+            vi="Nhật ký xuất dữ liệu của cả đơn vị",
+            en="Who exported the sensitive data of whole units",
             days=730,
             reason_vi="Để hội viên biết ai đã xem.",
             reason_en="So that a member can see who read about her.",

@@ -18,6 +18,7 @@ from app import errors
 from app.db import Database, NotInstalled, SessionListener, follow_sessions
 from app.models.accounts.work import WorkKind
 from app.models.base import sealed_fields
+from app.models.exports.exports import ExportKind
 from app.models.imports.imports import ImportKind
 from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
@@ -329,6 +330,7 @@ def use(made: Manifest) -> None:
     WorkKind.known = tuple(work.kind for work in made.work)
     ImportKind.known = tuple(made.import_kinds)
     SyncKindName.known = tuple(made.on_phones)
+    ExportKind.known = tuple(made.sync)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 

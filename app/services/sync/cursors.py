@@ -6,7 +6,7 @@ read nor changed, and it names the account and the device that it was given to.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Self
@@ -67,9 +67,10 @@ class Cursor:
     perhaps: Scope
     walk: SnapshotWalk | None
 
-    def sealed(self, sealer: Sealer) -> str:
+    def packed(self) -> list[Any]:
+        """As JSON."""
         walk = self.walk
-        packed = [
+        return [
             self.account_id.hex,
             self.device_id and self.device_id.hex,
             self.epoch.hex,
@@ -82,13 +83,18 @@ class Cursor:
             packed_scopes(self.whole, self.perhaps, *([] if walk is None else [walk.scope])),
             None if walk is None else _packed(walk),
         ]
-        text = json.dumps(packed, separators=(",", ":")).encode()
+
+    def sealed(self, sealer: Sealer) -> str:
+        text = json.dumps(self.packed(), separators=(",", ":")).encode()
         return sealer.seal(zlib.compress(text, 9), _CONTEXT)
 
     @classmethod
     def opened(cls, sealed: str, sealer: Sealer) -> Self:
         """ValueError for what no server of this installation has made."""
-        packed = json.loads(zlib.decompress(sealer.open(sealed, _CONTEXT)))
+        return cls.unpacked(json.loads(zlib.decompress(sealer.open(sealed, _CONTEXT))))
+
+    @classmethod
+    def unpacked(cls, packed: Sequence[Any]) -> Self:
         account, device, epoch, seq, given, day, asked, unit, has, scopes, walk = packed
         whole, perhaps, *walked = unpacked_scopes(scopes)
         return cls(

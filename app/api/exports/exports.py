@@ -1,0 +1,96 @@
+"""Exports of whole records: asked for, made by a job, fetched as files."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Path, Query, Request, Response
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.api.http.answers import attachment, json_bytes
+from app.api.http.context import request_context
+from app.api.http.deps import ActorDep
+from app.api.http.kept_files import FileResponse
+from app.api.http.middleware import HEAD_ONLY
+from app.api.http.paging import STREAMED, listing
+from app.api.http.pending import Pending, answer_when_over
+from app.api.http.problems import problem_response
+from app.api.http.routing import Router
+from app.models.exports.exports import (
+    BulkExportItem,
+    BulkExportPage,
+    BulkExportQuery,
+    BulkExportRead,
+    ExportCreate,
+)
+from app.services.exports import orders
+from app.services.kernel.access import Actor, Db
+
+router = Router(prefix="/v1/exports", tags=["exports"])
+ExportPath = Annotated[UUID, Path(description="Id of the export.")]
+NamePath = Annotated[str, Path(description="Name of the file in the manifest.", max_length=60)]
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file.",
+        "content": {"application/x-ndjson": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    410: problem_response(),
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=BulkExportRead,
+    responses={
+        200: {"model": BulkExportRead, "description": "It is ready."},
+        429: problem_response(),
+    },
+)
+def create_export(session: Session, actor: ActorDep, body: ExportCreate) -> Response:
+    """Have all records of some kinds written into files, as they are at one moment: those that lists
+    show me, with the same fields masked. `Location` is the manifest; the files are kept for 24 hours.
+    `Prefer: wait=60` answers when it is ready.
+    """
+    return _answered(session, actor, orders.ask(session, actor, body), 202)
+
+
+def _answered(db: Db, actor: Actor, export_id: UUID, status: int) -> Response:
+    def shown(db: Db) -> Response:
+        item = orders.manifest_of(db, actor, export_id, request_context.get().language)
+        body = BulkExportRead.model_validate(item).model_dump()
+        making = status == 202 and item["ready_at"] is None
+        headers = {"Location": f"/v1/exports/{export_id}"} if status == 202 else None
+        return Response(json_bytes(body), 202 if making else 200, headers, "application/json")
+
+    now = shown(db)
+    pending = Pending(now.body, now.status_code, dict(now.headers), "application/json")
+    job_id = orders.find_own(db, export_id, actor.account_id).job_id
+    return answer_when_over(actor, job_id, pending, shown)
+
+
+@router.get("", response_model=BulkExportPage, responses=STREAMED)
+def list_own_exports(
+    db: Connection, actor: ActorDep, request: Request, query: Annotated[BulkExportQuery, Query()]
+) -> Response:
+    """Exports that I have asked for, the newest first."""
+    return listing(request, db, query, BulkExportItem, orders.list_own(actor))
+
+
+@router.get("/{export_id}", response_model=BulkExportRead)
+def get_export(db: Connection, actor: ActorDep, export_id: ExportPath) -> Response:
+    """The manifest of an export of mine. `Prefer: wait=60` answers when it is ready."""
+    return _answered(db, actor, export_id, 200)
+
+
+@router.get("/{export_id}/files/{name}", responses=_FILE, head=True)
+def get_export_file(
+    db: Connection, actor: ActorDep, request: Request, export_id: ExportPath, name: NamePath
+) -> Response:
+    """A file of an export of mine. 410 when its time is over, or my rights are others than those it was
+    made with: have another one made."""
+    content, sha256 = orders.content_of(db, actor, export_id, name)
+    headers = attachment(name) | {"ETag": f'"{sha256}"', "Content-Length": str(content.size)}
+    if request.scope.get(HEAD_ONLY):
+        return Response(None, 200, headers, content.media_type)
+    return FileResponse(content.chunks, 200, headers, content.media_type)

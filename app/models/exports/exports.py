@@ -1,0 +1,156 @@
+"""Exports of whole records: what was asked for, and the files that came of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from pydantic import AwareDatetime
+from pydantic import Field as Constraint
+from sqlmodel import Field, SQLModel
+
+from app.models.base import (
+    Input,
+    ListQuery,
+    Name,
+    Output,
+    Page,
+    UnitId,
+    Uuid,
+    json_type,
+    new_id,
+    str_enum,
+)
+from app.models.kernel.jobs import JobProblem, JobProgress, Jobs
+
+MOST_KINDS: Final = 40
+MOST_FIELDS: Final = 200
+
+
+class ExportJob(Jobs):
+    export = "export"
+
+
+class ExportKind(Name):
+    """A kind of records that can be exported."""
+
+
+class ExportState(StrEnum):
+    making = "making"
+    ready = "ready"
+    failed = "failed"
+    # Its files are deleted.
+    expired = "expired"
+
+
+class BulkFormat(StrEnum):
+    ndjson = "ndjson"
+
+
+class BulkExport(SQLModel, table=True):
+    """What one account asked for. `position`: the rights it was made with, and how far the log had
+    come then; null until it is ready."""
+
+    __tablename__ = "bulk_export"
+    __table_args__ = (
+        sa.Index("ix_bulk_export_account_id_id", "account_id", "id"),
+        sa.Index("ix_bulk_export_job_id", "job_id"),
+        sa.Index("ix_bulk_export_expires_at", "expires_at"),
+        sa.Index("ix_bulk_export_unit_id", "unit_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
+    account_id: UUID = Field(foreign_key="account.id", ondelete="CASCADE", sa_type=Uuid)
+    job_id: UUID = Field(sa_type=Uuid)
+    unit_id: int | None = Field(default=None, foreign_key="unit.id", ondelete="RESTRICT")
+    kinds: list[str] = Field(sa_type=json_type)
+    fields: dict[str, list[str]] = Field(sa_type=json_type)
+    format: BulkFormat = Field(sa_type=str_enum(BulkFormat))
+    position: list[Any] | None = Field(default=None, sa_type=json_type)
+    created_at: datetime
+    ready_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class ExportFile(SQLModel, table=True):
+    """One file of an export. Its bytes are those of the file `file_id`."""
+
+    __tablename__ = "export_file"
+    __table_args__ = (sa.Index("ix_export_file_export_id", "export_id"),)
+
+    file_id: UUID = Field(primary_key=True, sa_type=Uuid)
+    export_id: UUID = Field(foreign_key="bulk_export.id", ondelete="CASCADE", sa_type=Uuid)
+    # Of what it has rows.
+    kind: str = Field(max_length=40)
+    name: str = Field(max_length=60)
+    columns: list[str] = Field(sa_type=json_type)
+    rows: int
+    bytes: int = Field(sa_type=sa.BigInteger)
+    sha256: str = Field(max_length=64)
+
+
+class ExportCreate(Input):
+    """`kinds`: all that I may read, if none are named. `unit`: only what stands in it or below it.
+    `fields`: of a kind only these, beside `id`."""
+
+    kinds: Annotated[list[ExportKind], Constraint(max_length=MOST_KINDS)] = []
+    unit: UnitId | None = None
+    fields: dict[
+        ExportKind, Annotated[list[str], Constraint(min_length=1, max_length=MOST_FIELDS)]
+    ] = {}
+    format: BulkFormat = BulkFormat.ndjson
+
+
+class ExportFileRead(Output):
+    """`sha256` of the file in hexadecimal digits; `path` goes behind the address of the server."""
+
+    kind: str
+    name: str
+    columns: list[str]
+    rows: int
+    bytes: int
+    sha256: str
+    path: str
+
+
+class BulkExportRead(Output):
+    """The manifest of an export. All files are of one moment: they have every change up to `seq` of
+    the change log, in its `epoch`, and none after it. Until it is ready there are no files, and
+    `seq`, `epoch`, `ready_at` and `expires_at` are null. `problem`: why it has failed."""
+
+    id: UUID
+    state: ExportState
+    kinds: list[str]
+    unit_id: int | None
+    format: BulkFormat
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+    seq: int | None
+    epoch: UUID | None
+    progress: JobProgress
+    files: list[ExportFileRead]
+    problem: JobProblem | None
+
+
+class BulkExportItem(Output):
+    """One of my exports; its files are in its manifest."""
+
+    id: UUID
+    kinds: list[str]
+    unit_id: int | None
+    format: BulkFormat
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+
+
+class BulkExportQuery(ListQuery):
+    pass
+
+
+class BulkExportPage(Page):
+    """The newest first."""
+
+    items: list[BulkExportItem]

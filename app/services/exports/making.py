@@ -1,0 +1,192 @@
+"""Making an export: all its files from one snapshot, a page of rows in memory at a time."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from app.clock import local_day, local_today, utc_now
+from app.models.exports.exports import ExportFile
+from app.models.kernel.access_log import ReadHow
+from app.services.exports import keeping, orders
+from app.services.files.made import FileInMaking
+from app.services.kernel import bulk_reads
+from app.services.kernel.access import Actor
+from app.services.kernel.following import Position
+from app.services.kernel.jobs import Task
+from app.services.kernel.manifest import manifest
+from app.services.kernel.moments import at_a_number
+from app.services.kernel.offers import SyncKind
+from app.services.kernel.shown import noted_as, shown
+from app.services.sync import slices
+from app.services.sync.cursors import Cursor
+from app.services.sync.scopes import Scope, versions
+from app.services.units.rows import find
+
+_PAGE: Final = 2_000
+_NDJSON: Final = "application/x-ndjson"
+Rows = Sequence[Mapping[str, Any]]
+
+
+def run(task: Task) -> dict[str, Any]:
+    """The job. Done again after a crash it begins anew, at a later moment: nothing of the first
+    attempt is kept."""
+    export_id = UUID(task.args["export_id"])
+    while not _made(task, task.actor(), export_id):
+        pass
+    return {"export_id": str(export_id)}
+
+
+def _made(task: Task, actor: Actor, export_id: UUID) -> bool:
+    """False where somebody was erased meanwhile, who may be in the files."""
+    with task.writing() as session:
+        keeping.begin(session, export_id)
+    with at_a_number(task.database) as (db, position):
+        order = orders.find_own(db, export_id, actor.account_id)
+        making = _Making(task, actor, db, position, order)
+        for kind in making.kinds:
+            making.write(kind)
+    with task.writing() as session:
+        return making.finish(session)
+
+
+@dataclass
+class _Making:
+    task: Task
+    actor: Actor
+    db: Connection
+    position: Position
+    order: Any
+    kinds: list[SyncKind] = field(init=False)
+    scope: Scope = field(init=False)
+    files: list[tuple[FileInMaking, ExportFile]] = field(init=False, default_factory=list)
+    rows: int = field(init=False, default=0)
+    # Sensitive fields that rows of a kind have shown, by whose they are.
+    shown: defaultdict[tuple[str, str], set[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        unit = None if self.order.unit_id is None else find(self.db, self.order.unit_id)
+        self.scope = Scope.of(self.db, self.actor, unit)
+        known = manifest().sync
+        # A phone keeps rows for some time, a file has all of them.
+        self.kinds = [
+            replace(kind, days=None, page=_PAGE)
+            for kind in slices.in_order(known, self.order.kinds)
+        ]
+        self.shown = defaultdict(set)
+
+    def write(self, kind: SyncKind) -> None:
+        """The file of a kind."""
+        columns = self._columns(kind)
+        rows = 0
+        with FileInMaking(self.task.database.settings, _NDJSON) as made:
+            for page in self._pages(kind):
+                self._note(kind, page)
+                made.write(_lines(page, columns))
+                rows += len(page)
+                self.rows += len(page)
+                self.task.progress(self.rows, None)
+        told = ExportFile(
+            file_id=made.id,
+            export_id=self.order.id,
+            kind=kind.name,
+            name=f"{kind.name}.{self.order.format}",
+            columns=columns,
+            rows=rows,
+            bytes=made.size,
+            sha256=made.sha256,
+        )
+        self.files.append((made, told))
+
+    def _columns(self, kind: SyncKind) -> list[str]:
+        every = orders.columns_of(kind)
+        chosen = self.order.fields.get(kind.name)
+        return [name for name in every if chosen is None or name in ("id", *chosen)]
+
+    def _pages(self, kind: SyncKind) -> Iterator[Rows]:
+        after: slices.Key | None = None
+        day, circle = local_today(), self.scope.circle
+        while self.scope.may_hold(kind):
+            found = slices.keys_after(
+                *(self.db, kind, self.actor, day, circle, None, after), kept_only=True
+            )
+            keys = [each.key for each in found]
+            rows = slices.read(self.db, kind, self.actor, keys)
+            yield [rows[key] for key in keys if key in rows]
+            if len(found) < kind.page:
+                return
+            after = keys[-1]
+
+    def _note(self, kind: SyncKind, rows: Rows) -> None:
+        chosen = self._columns(kind) if kind.name in self.order.fields else None
+        for each in shown(kind.schema, rows, ReadHow.export, chosen=chosen):
+            self.shown[kind.name, each.entity].update(each.fields)
+
+    # -- when all is written
+
+    def finish(self, session: Session) -> bool:
+        """In one transaction: the files are there, and who was shown what is noted."""
+        now = utc_now()
+        if not keeping.end(session, self.order.id, self._given().packed(), now):
+            return False
+        for made, told in self.files:
+            made.give(session, self.actor.account_id, orders.ENTITY, self.order.id)
+            session.add(told)
+        session.flush()
+        reading = bulk_reads.Reading(
+            export_id=self.order.id,
+            account_id=self.actor.account_id,
+            day=local_day(now),
+            at=now,
+            seq=self.position.seq,
+        )
+        bulk_reads.note(session, reading, self._read())
+        return True
+
+    def _given(self) -> Cursor:
+        return Cursor(
+            account_id=self.actor.account_id,
+            device_id=None,
+            epoch=self.position.epoch,
+            seq=self.position.seq,
+            given_at=utc_now(),
+            day=local_today(),
+            asked=tuple(self.order.kinds),
+            unit=self.order.unit_id,
+            has=versions(self.kinds),
+            whole=self.scope,
+            perhaps=Scope(),
+            walk=None,
+        )
+
+    def _read(self) -> Mapping[tuple[int, str], set[str]]:
+        """By unit and entity: what rights over the unit have shown."""
+        found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
+        for kind in self.kinds:
+            for reach, rights in self.scope.for_kind(kind):
+                if kind.right not in rights:
+                    continue
+                for (name, entity), fields in self.shown.items():
+                    names = fields & _noted_by(kind, rights) if name == kind.name else set()
+                    for unit_id in (*reach.unit_ids, *reach.communes) if names else ():
+                        found[unit_id, entity] |= names
+        return found
+
+
+def _noted_by(kind: SyncKind, rights: frozenset[Any]) -> set[str]:
+    """What the access log calls the fields that these rights show."""
+    _, tracked = manifest().by_entity[kind.entity]
+    guarded = [*tracked.masks.items(), ("", kind.right)]
+    named = (noted_as(right, column) for column, right in guarded if right in rights)
+    return {name for name in named if name}
+
+
+def _lines(rows: Rows, columns: Sequence[str]) -> bytes:
+    """As the API writes JSON."""
+    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+    return b"".join([orjson.dumps({c: row[c] for c in columns}, option=option) for row in rows])

@@ -1,0 +1,213 @@
+"""Asking for an export, and its manifest."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from app.clock import utc_now
+from app.db import AnySelect
+from app.errors import FieldError, Problem, invalid, not_found
+from app.models.base import new_id
+from app.models.exports.exports import (
+    BulkExport,
+    BulkExportItem,
+    ExportCreate,
+    ExportFile,
+    ExportJob,
+    ExportState,
+)
+from app.models.files.files import FileSize
+from app.models.kernel.accounts import Account
+from app.models.kernel.jobs import Job, JobState
+from app.models.kernel.units import Unit
+from app.problem_texts import Language
+from app.services.files import stored
+from app.services.files.stored import Content
+from app.services.kernel import jobs
+from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.keyset import Order, Pages, each, pages
+from app.services.kernel.manifest import manifest
+from app.services.kernel.offers import SyncKind
+from app.services.sync import slices
+from app.services.sync.cursors import Cursor
+from app.services.sync.scopes import Scope
+from app.services.units.rows import find
+
+ENTITY: Final = "export"
+# Of one account, and of all: each reads for a while, and what waits is asked for again and again.
+_MOST_OF_ACCOUNT: Final = 3
+_MOST: Final = 50
+_AGAIN_AFTER_SECONDS: Final = 15
+_EXPORT: AnySelect = sa.select(*(getattr(BulkExport, name) for name in BulkExport.model_fields))
+_UNFINISHED = (
+    sa.select(sa.func.count())
+    .select_from(BulkExport)
+    .join(Job, col(Job.id) == col(BulkExport.job_id))
+    .where(col(Job.state).in_(jobs.UNFINISHED))
+)
+
+
+# -- asking
+
+
+def ask(session: Session, actor: Actor, body: ExportCreate) -> UUID:
+    """Have an export made, with the rights of now; 403 names the kinds that the actor may not read,
+    429 where enough are being made."""
+    unit = None if body.unit is None else find(session, body.unit)
+    kinds = _kinds(session, actor, unit, body.kinds)
+    _ensure_fields(kinds, body)
+    _ensure_not_too_many(session, actor)
+    export_id = new_id()
+    args = {"export_id": str(export_id)}
+    job = jobs.enqueue(session, actor, kind=ExportJob.export, args=args)
+    session.add(
+        BulkExport(
+            id=export_id,
+            account_id=actor.account_id,
+            job_id=job.id,
+            unit_id=body.unit,
+            kinds=[kind.name for kind in kinds],
+            fields={str(kind): sorted({*names}) for kind, names in body.fields.items()},
+            format=body.format,
+            created_at=job.created_at,
+        )
+    )
+    session.flush()
+    return export_id
+
+
+def _kinds(
+    session: Session, actor: Actor, unit: Unit | None, asked: Sequence[str]
+) -> list[SyncKind]:
+    """Those asked for, parents first; none: all that may be read."""
+    scope = Scope.of(session.connection(), actor, unit)
+    known = manifest().sync
+    kinds = list(slices.in_order(known, asked or known))
+    refused = [kind for kind in kinds if not scope.may_hold(kind)]
+    if refused and (asked or len(refused) == len(kinds)):
+        unreadable = {kind.name for kind in refused}
+        errors = [
+            FieldError("body", f"/kinds/{place}", "kind_not_readable")
+            for place, name in enumerate(asked)
+            if name in unreadable
+        ]
+        right = refused[0].right
+        raise forbidden(session, actor, right, None if unit is None else unit.id, errors)
+    return [kind for kind in kinds if scope.may_hold(kind)]
+
+
+def _ensure_fields(kinds: Iterable[SyncKind], body: ExportCreate) -> None:
+    """422 for fields of a kind that is not exported, and for those that it does not have."""
+    columns = {kind.name: columns_of(kind) for kind in kinds}
+    for kind, names in body.fields.items():
+        if kind not in columns:
+            raise invalid("not_in_list", f"/fields/{kind}", allowed=sorted(columns))
+        for place, name in enumerate(names):
+            if name not in columns[kind]:
+                raise invalid(
+                    "not_in_list", f"/fields/{kind}/{place}", allowed=sorted(columns[kind])
+                )
+
+
+def columns_of(kind: SyncKind) -> list[str]:
+    """The fields of its rows, in their order."""
+    return [name for name in kind.schema.model_fields if name not in kind.derived]
+
+
+def _ensure_not_too_many(session: Session, actor: Actor) -> None:
+    """One account asks at a time, so that many requests at once are counted one after another."""
+    mine = col(Account.id) == actor.account_id
+    session.execute(sa.select(col(Account.id)).where(mine).with_for_update(key_share=True))
+    own = session.execute(
+        _UNFINISHED.where(col(BulkExport.account_id) == actor.account_id)
+    ).scalar_one()
+    if own >= _MOST_OF_ACCOUNT or session.execute(_UNFINISHED).scalar_one() >= _MOST:
+        raise Problem("exports_waiting", count=_MOST_OF_ACCOUNT, retry_after=_AGAIN_AFTER_SECONDS)
+
+
+# -- the manifest
+
+
+def list_own(actor: Actor) -> Pages:
+    """The account's own, the newest first."""
+    columns = [getattr(BulkExport, name) for name in BulkExportItem.model_fields]
+    statement = sa.select(*columns).where(col(BulkExport.account_id) == actor.account_id)
+    return pages(statement, Order(col(BulkExport.id).desc()), each(lambda row: row._asdict()))
+
+
+def find_own(db: Db, export_id: UUID, account_id: UUID) -> Any:
+    """404 for those of others."""
+    own = (col(BulkExport.id) == export_id, col(BulkExport.account_id) == account_id)
+    row = db.execute(_EXPORT.where(*own)).one_or_none()
+    if row is None:
+        raise not_found()
+    return row
+
+
+def manifest_of(db: Db, actor: Actor, export_id: UUID, language: Language) -> dict[str, Any]:
+    """An export of the account as BulkExportRead."""
+    row = find_own(db, export_id, actor.account_id)
+    job = jobs.shown_to_colleagues(db, row.job_id, language)
+    position = None if row.position is None else Cursor.unpacked(row.position)
+    return {
+        "id": row.id,
+        "state": _state(row, None if job is None else job.state),
+        "kinds": row.kinds,
+        "unit_id": row.unit_id,
+        "format": row.format,
+        "created_at": row.created_at,
+        "ready_at": row.ready_at,
+        "expires_at": row.expires_at,
+        "seq": position and position.seq,
+        "epoch": position and position.epoch,
+        "progress": job.progress.model_dump() if job else {"done": 0, "total": None},
+        "files": [_file(row.id, each) for each in _files(db, row)],
+        "problem": job and job.problem,
+    }
+
+
+def _state(row: Any, of_job: JobState | None) -> ExportState:
+    if row.ready_at is not None:
+        return ExportState.expired if row.expires_at <= utc_now() else ExportState.ready
+    return ExportState.failed if of_job in (None, JobState.failed) else ExportState.making
+
+
+def _files(db: Db, row: Any) -> Sequence[Any]:
+    columns = [getattr(ExportFile, name) for name in ExportFile.model_fields]
+    its = sa.select(*columns).where(col(ExportFile.export_id) == row.id)
+    return db.execute(its.order_by(col(ExportFile.file_id))).all()
+
+
+def _file(export_id: UUID, row: Any) -> dict[str, Any]:
+    told = row._asdict() | {"path": f"/v1/exports/{export_id}/files/{row.name}"}
+    return {name: value for name, value in told.items() if name not in ("file_id", "export_id")}
+
+
+# -- the files
+
+
+def content_of(db: Db, actor: Actor, export_id: UUID, name: str) -> tuple[Content, str]:
+    """The bytes of a file, and their sum. 410 once they are deleted, and for who has other rights than
+    those with which the export was made."""
+    row = find_own(db, export_id, actor.account_id)
+    found = [each for each in _files(db, row) if each.name == name]
+    if row.ready_at is not None and row.expires_at <= utc_now():
+        raise Problem("export_expired")
+    if not found:
+        raise not_found()
+    if not _has_same_rights(db, actor, row):
+        raise Problem("export_rights_changed")
+    [file] = found
+    content = stored.of_record(db, file.file_id, ENTITY, row.id, FileSize.full)
+    return content, file.sha256
+
+
+def _has_same_rights(db: Db, actor: Actor, row: Any) -> bool:
+    then = Cursor.unpacked(row.position).whole
+    unit = None if row.unit_id is None else find(db, row.unit_id)
+    now = Scope.of(db, actor, unit)
+    kinds = slices.in_order(manifest().sync, row.kinds)
+    return all(now.for_kind(kind) == then.for_kind(kind) for kind in kinds)

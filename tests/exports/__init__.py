@@ -1,0 +1,1 @@
+"""Exports of whole records for other systems."""
