@@ -29,7 +29,7 @@ Words = Mapping[str, Text]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 STATUSES = frozenset(
-    {400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 422, 426, 428, 429, 431, 500, 503}
+    {400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 422, 426, 428, 429, 431, 500, 503}
 )
 # What a placeholder may ask for beside words: a date, as people of the language write it.
 DAY = "day"

@@ -41,11 +41,11 @@ def name_of(secret: str) -> str:
 class _Chunks:
     """The cipher of one file. No nonce comes twice: the key is the file's own."""
 
-    def __init__(self, secret: str, salt: bytes, context: bytes) -> None:
+    def __init__(self, secret: str, salt: bytes, context: bytes, first: int = 0) -> None:
         key = HKDF(SHA256(), 32, salt, b"hoiso:sealed-file").derive(secret.encode())
         self._cipher = AESGCM(key)
         self._context = context
-        self._number = 0
+        self._number = first
 
     def seal(self, data: bytes, *, last: bool) -> bytes:
         sealed = self._cipher.encrypt(self._nonce(last), data, self._context)
@@ -100,9 +100,15 @@ class SealedWriter:
         self._file.write(len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
 
 
-def opened(file: BinaryIO, secret: str, salt: bytes, context: bytes) -> Iterator[bytes]:
-    """What was written, chunk by chunk; `Unreadable` where it is not as it was written."""
-    chunks = _Chunks(secret, salt, context)
+def opened(
+    file: BinaryIO, secret: str, salt: bytes, context: bytes, start: int = 0
+) -> Iterator[bytes]:
+    """What was written, from a byte on, chunk by chunk; `Unreadable` where it is not as it was
+    written. What stands before `start` is not read."""
+    first, skipped = divmod(start, CHUNK)
+    chunks = _Chunks(secret, salt, context, first)
+    if first:
+        file.seek(first * (_LENGTH_BYTES + CHUNK + _TAG_BYTES))
     length = _length(file)
     if length is None:
         raise CutOff
@@ -111,7 +117,8 @@ def opened(file: BinaryIO, secret: str, salt: bytes, context: bytes) -> Iterator
         if len(sealed) < length:
             raise CutOff
         length = _length(file)
-        yield chunks.open(sealed, last=length is None)
+        yield chunks.open(sealed, last=length is None)[skipped:]
+        skipped = 0
 
 
 def _length(file: BinaryIO) -> int | None:

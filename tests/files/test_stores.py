@@ -92,6 +92,17 @@ class TestStore:
             assert file.read() == data[5:]
             assert file.read() == b""
 
+    @pytest.mark.parametrize("start", [0, 1, 2_000_000, 3_000_000, 5_000_000])
+    def test_is_read_from_a_place_on(self, store: Store, start: int) -> None:
+        name, data = new_id(), bytes(range(256)) * 20_000
+        draft = store.create(name)
+        draft.write(data)
+        draft.keep()
+        with store.open(name) as file:
+            assert file.read(3) == data[:3]
+            file.seek(start)
+            assert file.read() == data[start:]
+
     def test_has_nothing_of_a_draft_that_was_dropped(self, store: Store) -> None:
         name = new_id()
         draft = store.create(name)

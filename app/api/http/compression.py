@@ -38,9 +38,10 @@ class Compression:
 
 class _Careful(IdentityResponder):
     """Leaves answers that nobody may store as they are: their secrets (tokens, codes) would show in
-    the length of what stands beside them (BREACH)."""
+    the length of what stands beside them (BREACH). So it does with files that are fetched in parts,
+    which are parts of the bytes that have the tag and the sum."""
 
-    _is_secret = False
+    _is_as_it_is = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_once(message: Message) -> None:
@@ -53,8 +54,9 @@ class _Careful(IdentityResponder):
     async def send_with_compression(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = Headers(raw=message["headers"])
-            self._is_secret = "no-store" in headers.get("cache-control", "")
-        if self._is_secret:
+            is_secret = "no-store" in headers.get("cache-control", "")
+            self._is_as_it_is = is_secret or "accept-ranges" in headers
+        if self._is_as_it_is:
             await self.send(message)
         else:
             await super().send_with_compression(message)

@@ -189,20 +189,23 @@ def _file(export_id: UUID, row: Any) -> dict[str, Any]:
 # -- the files
 
 
-def content_of(db: Db, actor: Actor, export_id: UUID, name: str) -> tuple[Content, str]:
-    """The bytes of a file, and their sum. 410 once they are deleted, and for who has other rights than
-    those with which the export was made."""
+def file_of(db: Db, actor: Actor, export_id: UUID, name: str) -> Any:
+    """A file that may be read now: its row of the manifest. 410 once it is deleted, and for who has
+    other rights than those with which the export was made."""
     row = find_own(db, export_id, actor.account_id)
-    found = [each for each in _files(db, row) if each.name == name]
     if row.ready_at is not None and row.expires_at <= utc_now():
         raise Problem("export_expired")
+    found = [each for each in _files(db, row) if each.name == name]
     if not found:
         raise not_found()
     if not _has_same_rights(db, actor, row):
         raise Problem("export_rights_changed")
-    [file] = found
-    content = stored.of_record(db, file.file_id, ENTITY, row.id, FileSize.full)
-    return content, file.sha256
+    return found[0]
+
+
+def content_of(db: Db, file: Any, start: int = 0) -> Content:
+    """The bytes of a file, from one on."""
+    return stored.of_record(db, file.file_id, ENTITY, file.export_id, FileSize.full, start)
 
 
 def _has_same_rights(db: Db, actor: Actor, row: Any) -> bool:

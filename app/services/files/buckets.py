@@ -207,6 +207,19 @@ class _Blocks(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._come - len(self._block)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """What is read next is fetched from there; positions are counted from the beginning alone."""
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation
+        self._block, self._come = self._block[:0], offset
+        return offset
+
     def readinto(self, buffer: Any, /) -> int:
         if not self._block and self._come < self._size:
             self._go_on()

@@ -34,10 +34,10 @@ class Shelf:
         made.keep()
         return made.id
 
-    def read(self, name: UUID) -> Iterator[bytes]:
-        """What was written; an error of `LOST` where it is not there as it was."""
+    def read(self, name: UUID, start: int = 0) -> Iterator[bytes]:
+        """What was written, from a byte on; an error of `LOST` where it is not there as it was."""
         with self.store.open(name) as file:
-            yield from sealed_files.opened(file, self.secret, name.bytes, _CONTEXT)
+            yield from sealed_files.opened(file, self.secret, name.bytes, _CONTEXT, start)
 
     def read_all(self, names: Iterable[UUID]) -> Iterator[bytes]:
         for name in names:

@@ -76,13 +76,14 @@ def of_sender(db: Db, actor: Actor, file_id: UUID, size: FileSize) -> Content:
 
 
 def of_record(
-    db: Db, file_id: UUID | None, entity: str, record_id: UUID, size: FileSize
+    db: Db, file_id: UUID | None, entity: str, record_id: UUID, size: FileSize, start: int = 0
 ) -> Content:
-    """A file of a record that the caller may read; 404 where the record does not have it."""
+    """A file of a record that the caller may read, from a byte on; 404 where the record does not have
+    it."""
     if file_id is None:
         raise not_found()
     its = (col(StoredFile.used_as) == entity, col(StoredFile.used_by) == record_id)
-    return _content(db, file_id, size, *its)
+    return _content(db, file_id, size, *its, start=start)
 
 
 def of_link(db: Db, file_id: UUID, size: FileSize) -> Content:
@@ -90,7 +91,9 @@ def of_link(db: Db, file_id: UUID, size: FileSize) -> Content:
     return _content(db, file_id, size, col(StoredFile.used_by).is_not(None))
 
 
-def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[bool]) -> Content:
+def _content(
+    db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[bool], start: int = 0
+) -> Content:
     row = db.execute(_CONTENT.where(col(StoredFile.id) == file_id, *where)).one_or_none()
     if row is None:
         raise not_found()
@@ -99,7 +102,7 @@ def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[boo
     if object_id is None:
         raise Problem("file_without_thumbnail")
     shelf = Shelf(store_of(settings_of(db)), row.secret)
-    first, rest = _begun(shelf.read(object_id))
+    first, rest = _begun(shelf.read(object_id, start))
     return Content(
         file_id=row.id,
         used_as=row.used_as,

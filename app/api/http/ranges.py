@@ -1,0 +1,65 @@
+"""Files in parts (RFC 9110, 14): a download that was broken off goes on where it stood."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import Request
+
+from app.api.http.problems import problem_response
+from app.errors import Problem
+
+_BYTES: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
+ACCEPTED: Final = {"Accept-Ranges": "bytes"}
+_CONTENT_RANGE: Final[dict[str, Any]] = {
+    "Content-Range": {
+        "description": "Which bytes of how many.",
+        "schema": {"type": "string", "examples": ["bytes 1000-1999/5000"]},
+    }
+}
+IN_PARTS: Final[dict[int | str, dict[str, Any]]] = {
+    206: {"description": "The part that `Range` asks for.", "headers": _CONTENT_RANGE},
+    416: problem_response(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes `start` to before `end` of `size`."""
+
+    start: int
+    end: int
+    size: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Content-Range": f"bytes {self.start}-{self.end - 1}/{self.size}"}
+
+    def of(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Of the bytes from `start` on, those of the part."""
+        left = self.end - self.start
+        for chunk in chunks:
+            yield chunk[:left]
+            left -= len(chunk)
+            if left <= 0:
+                return
+
+
+def part_asked(request: Request, tag: str, size: int) -> Part | None:
+    """The part of a file that a request asks for; None: all of it, as for several parts at once, what is
+    no range of bytes, and an `If-Range` that names another file. 416 for what lies behind its end."""
+    found = _BYTES.fullmatch(request.headers.get("range", "").replace(" ", "").lower())
+    if found is None or request.headers.get("if-range", tag) != tag:
+        return None
+    first, last, of_end = (None if text is None else int(text) for text in found.groups())
+    if first is None:
+        part = Part(max(size - (of_end or 0), 0), size, size)
+    else:
+        part = Part(first, size if last is None else min(last + 1, size), size)
+        if last is not None and last < first:
+            return None
+    if part.start >= size:
+        headers = {"Content-Range": f"bytes */{size}"}
+        raise Problem("range_behind_end", size=size, headers=headers)
+    return part
