@@ -20,7 +20,7 @@ from sqlmodel import col
 from app.clock import local_today
 from app.db import chunks
 from app.models.figures.rollups import FigureDay, FigureKept
-from app.models.kernel.units import UnitLevel
+from app.models.kernel.units import Unit, UnitLevel, UnitSuccession
 from app.services.figures import once
 from app.services.figures.definitions import Figure
 from app.services.figures.moments import Moment
@@ -29,6 +29,7 @@ from app.services.figures.places import Parts, PeriodPlaces
 from app.services.figures.series import Series, stored_in
 from app.services.figures.stale import TREE
 from app.services.kernel.access import Db
+from app.services.units.hierarchy import UnitTree
 
 _DAY = timedelta(days=1)
 # The months before this one whose last days are kept, beside today.
@@ -297,7 +298,7 @@ def _added_up(
     if not ids or not sought:
         return {}
     trees = {number: stretches[number].tree for each in sought for number in each.days}
-    right = {number for number, tree in trees.items() if not tree.followed}
+    right = trees.keys() - _followed(moment.db, sought, trees)
     days = _all_days(sought)
     in_trees = [tree.day for tree in trees.values()]
     moves = moment.moves(min(days[0], *in_trees), max(days[-1], *in_trees))
@@ -307,6 +308,33 @@ def _added_up(
             if any(min(of_all) < move <= max(of_all) for move in moves):
                 right.discard(number)
     return dict.fromkeys(ids, right) if right else {}
+
+
+def _followed(db: Db, sought: Sequence[_Sought], trees: Mapping[int, UnitTree]) -> set[int]:
+    """The periods in whose tree units of which something is stored may count in another one: what had
+    not opened, in the one that it came from; what has closed, in the one that it went on in."""
+    periods = [
+        (each.name, number, ends)
+        for each in sought
+        for number, ends in each.days.items()
+        if trees[number].followed
+    ]
+    if not periods:
+        return set()
+    gone = (
+        sa.select(col(UnitSuccession.from_unit_id))
+        .join(Unit, col(Unit.id) == col(UnitSuccession.from_unit_id))
+        .where(col(Unit.closed_on).is_not(None))
+    )
+    of_gone = sa.select(col(FigureDay.rows), col(FigureDay.day)).where(
+        _of_days(sought), col(FigureDay.whole).is_(False), col(FigureDay.unit_id).in_(gone)
+    )
+    stored = {(row.rows, row.day) for row in db.execute(of_gone.distinct())}
+    return {
+        number
+        for name, number, ends in periods
+        if trees[number].day < ends[-1] or any((name, day) in stored for day in ends)
+    }
 
 
 def _whole_rows(
