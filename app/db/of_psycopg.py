@@ -1,6 +1,8 @@
 """What psycopg does otherwise for us. It is loaded by who connects to PostgreSQL alone: it takes 9 MB."""
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import psycopg
 from psycopg.abc import PQGen
@@ -8,27 +10,36 @@ from psycopg.pq import TransactionStatus
 
 
 class DescribedCursor(psycopg.Cursor[Any]):
-    """A cursor that describes the same columns once.
+    """A cursor that describes the columns of a result when they are read.
 
-    SQLAlchemy asks for the description of every result, and psycopg makes an object a column
-    each time: a third of the price of reading one row by its key.
+    SQLAlchemy asks for the description of every result, and reads it once a statement. psycopg
+    makes an object for each column: a third of the price of reading one row by its key.
     """
 
-    _described: ClassVar[dict[tuple[Any, ...], list[Any]]] = {}
-
     @property
-    def description(self) -> list[Any] | None:
+    def description(self) -> Any:
         result = self.pgresult
-        if result is None or not result.nfields:
-            return None
-        key = tuple((result.fname(n), result.ftype(n)) for n in range(result.nfields))
-        found = self._described.get(key)
-        if found is None:
-            columns = super().description or []
-            found = [(c.name, c.type_code, None, None, None, None, None) for c in columns]
-            if len(self._described) < 1_000:
-                self._described[key] = found
-        return found
+        return _Columns(self) if result is not None and result.nfields else None
+
+    def described(self) -> Any:
+        return super().description
+
+
+class _Columns(Sequence[Any]):
+    """The description of the result that a cursor has when it is read."""
+
+    def __init__(self, cursor: DescribedCursor) -> None:
+        self._cursor = cursor
+
+    @cached_property
+    def _read(self) -> Any:
+        return self._cursor.described()
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._read[place]
 
 
 class Impatient(psycopg.Connection[Any]):
