@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -59,7 +59,8 @@ class Database:
     ) -> None:
         self.settings = settings
         self.on_sqlite = settings.on_sqlite
-        self._turns = _Turns()
+        # On SQLite writers go one by one in the order they came: a pool of one starves some.
+        self._turn: AbstractContextManager[None] = _Turns() if settings.on_sqlite else nullcontext()
         self.reader, self.writer = engines.make(settings, lock_seconds)
         self._primary = Reads(self.reader)
         self.storage = Storage(self.writer)
@@ -104,7 +105,7 @@ class Database:
         if _Followed.by is None:
             raise NotInstalled  # it would write past the change log
         with (
-            self._turn(),
+            self._turn,
             Session(self.writer, autoflush=False, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -114,21 +115,9 @@ class Database:
 
     def try_to_write(self) -> None:
         """One transaction that changes nothing, and has to reach the disk all the same."""
-        with self._turn(), self.writer.begin() as connection:
+        with self._turn, self.writer.begin() as connection:
             connection.exec_driver_sql("UPDATE feed_head SET seq = seq")
         self.storage.works()
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """On SQLite writers go one by one in the order they came: a pool of one starves some."""
-        if not self.on_sqlite:
-            yield
-            return
-        self._turns.acquire()
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     def sweep(self, tables: Iterable[str]) -> None:
         """Remove deleted and overwritten rows from the database's files.
@@ -141,7 +130,7 @@ class Database:
         if not self.on_sqlite:
             self._apart(f"VACUUM {table}" for table in tables)
             return
-        with self._turn():
+        with self._turn:
             raw = self.writer.raw_connection()
             try:
                 cursor = raw.cursor()
@@ -157,7 +146,7 @@ class Database:
     def analyze(self) -> None:
         """Have the planner know what a bulk load has written, and index-only scans be possible."""
         if self.on_sqlite:
-            with self._turn(), self.writer.begin() as connection:
+            with self._turn, self.writer.begin() as connection:
                 connection.exec_driver_sql("ANALYZE")
             return
         self._apart(["VACUUM (ANALYZE)"])
@@ -181,7 +170,7 @@ class Database:
             self.job_engine.dispose()
 
 
-class _Turns:
+class _Turns(AbstractContextManager[None]):
     """A lock that serves in the order of arrival."""
 
     def __init__(self) -> None:
@@ -189,7 +178,7 @@ class _Turns:
         self._waiting: deque[threading.Lock] = deque()
         self._taken = False
 
-    def acquire(self) -> None:
+    def __enter__(self) -> None:
         with self._guard:
             if not self._taken:
                 self._taken = True
@@ -205,7 +194,7 @@ class _Turns:
                 raise PoolTimeout("the writer is busy")
         # Called up in the same moment: the turn is ours after all.
 
-    def release(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().release()

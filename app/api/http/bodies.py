@@ -21,13 +21,17 @@ _MOST_DROPPED = 1024 * 1024
 _LONGEST_SIZE = 16  # digits: beyond every limit, whatever follows
 _PLAIN = "identity"
 _FORM = "application/x-www-form-urlencoded"
+_OF_BODIES = frozenset((b"content-length", b"transfer-encoding", b"content-encoding"))
 _ASCII = "".join(map(chr, range(128)))
 
 
 def bounded(request: Request, limit: int) -> Request:
     """Limit the body of the request; 413 above the limit, at once if `Content-Length` names the
     size. 415 for one that is packed: it is never unpacked, so nothing small becomes large here.
+    A GET whose headers name no body stays as it is: nobody reads one.
     """
+    if request.method == "GET" and _OF_BODIES.isdisjoint(dict(request.scope["headers"])):
+        return request
     if request.headers.get("content-encoding", _PLAIN).strip().lower() != _PLAIN:
         raise Problem("encoding_unsupported", headers={"Accept-Encoding": _PLAIN})
     announced = _announced(request)

@@ -5,6 +5,7 @@ lists them and installs them. Code that needs their declarations calls `manifest
 a package for its registrations, and no list is kept far from its table.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -290,14 +291,18 @@ class Manifest:
     def jobs(self) -> dict[str, JobWork]:
         return {kind.value: work for each in self.capabilities for kind, work in each.jobs.items()}
 
-    def followers(self, kind: type[Follower]) -> list[Follower]:
+    def followers(self, kind: type[Follower]) -> Sequence[Follower]:
         """Those who follow what this class is about."""
-        return [
-            each
-            for capability in self.capabilities
-            for each in capability.follows
-            if isinstance(each, kind)
-        ]
+        return self._following.get(kind, ())
+
+    @cached_property
+    def _following(self) -> Mapping[type[Any], Sequence[Any]]:
+        """Looked for once: each write of a record asks."""
+        following: defaultdict[type[Any], list[Any]] = defaultdict(list)
+        for capability in self.capabilities:
+            for each in capability.follows:
+                following[type(each)].append(each)
+        return following
 
 
 class _Installed:
