@@ -300,5 +300,12 @@ class TestWhatFollowersRelyOn:
         told = f"&kinds=member&entity_id={one}"
         before = read(officer, f"&unit={unit_id['phuongvi']}{told}")
         after = read(officer, f"&unit={unit_id['tienluong']}{told}")
-        assert [change["operation"] for change in before] == ["created", "left_scope"]
-        assert [change["operation"] for change in after] == ["entered_scope", "updated"]
+        assert [change["operation"] for change in before] == ["created"]
+        assert [change["operation"] for change in after] == ["updated"]
+        moved = f"&kinds=unit&entity_id={branch}&unit="
+        assert [c["operation"] for c in read(officer, f"{moved}{unit_id['phuongvi']}")] == [
+            "created",
+            "left_scope",
+        ]
+        [came] = read(officer, f"{moved}{unit_id['tienluong']}")
+        assert came["operation"] == "entered_scope"

@@ -253,10 +253,10 @@ class TestIfMatch:
         path = f"/v1/members/{someone['id']}"
         before = officer.get(path).headers["etag"]
         changed = officer.patch(path, json={"birth_date": "1950"})
-        assert changed.headers["etag"] == '"2"'
+        assert changed.headers["etag"].startswith('"2-')
         after = officer.get(path, headers={"if-none-match": before})
         assert (after.status_code, after.json()["birth_date"]) == (200, "1950")
-        assert after.headers["etag"] == '"2"'
+        assert after.headers["etag"] == changed.headers["etag"]
 
     def test_a_masked_tag_is_good_for_if_match(self, head: Api, someone: Json) -> None:
         path = f"/v1/members/{someone['id']}"

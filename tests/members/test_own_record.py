@@ -57,7 +57,7 @@ class TestGetOwnRecord:
         assert filled["masked"] == []
         answer = her.get("/v1/me/member")
         assert answer.json() == filled
-        assert answer.headers["etag"] == f'"{filled["revision"]}"'
+        assert answer.headers["etag"].startswith(f'"{filled["revision"]}-')
         assert her.get("/v1/me/member?fields=phone").json() == {"phone": "+84912345678"}
 
     def test_gives_no_way_to_anyone_elses(self, her: Api, api: Api, her_id: str) -> None:

@@ -1,4 +1,4 @@
-"""A unit that goes elsewhere, as followers of the change log hear of it: the unit before what is in it."""
+"""A unit that goes elsewhere, as followers of the change log hear of it: by the change of the unit alone."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class Follower:
         return read(self.api, f"&after={self.seq}")
 
     def of_unit(self, unit: int) -> tuple[Json, list[Json]]:
-        """The change of the unit, and what comes after it; nothing of its rows comes before."""
+        """The change of the unit, and those of its rows; none of these comes before."""
         news = self.news()
         [own] = [
             each for each in news if (each["entity"], each["entity_id"]) == ("unit", str(unit))
@@ -41,6 +41,11 @@ class Follower:
         assert all(each["seq"] > own["seq"] for each in rows)
         return own, rows
 
+    def asked(self, branch: int) -> dict[str, Json]:
+        """The members of a branch as they are now."""
+        page = done(self.api.get(f"/v1/members?branch={branch}&limit=200"))
+        return {each["id"]: each for each in page["items"]}
+
 
 def ids(rows: list[Json], operation: str, entity: str = "member") -> set[str]:
     return {
@@ -48,6 +53,10 @@ def ids(rows: list[Json], operation: str, entity: str = "member") -> set[str]:
         for each in rows
         if (each["entity"], each["operation"]) == (entity, operation)
     }
+
+
+def done_or_gone(api: Api, path: str) -> int:
+    return api.get(path).status_code
 
 
 class Moving:
@@ -76,22 +85,24 @@ def test_whose_unit_leaves_knows_from_it_which_rows_leave(moving: Moving) -> Non
     moving.go(ago(10))
     own, rows = moving.losing.of_unit(moving.branch)
     assert (own["operation"], *placed(own)) == ("left_scope", moving.old, moving.new, ago(10))
+    assert rows == []
     leaving = {id_ for id_, branch in moving.losing.members.items() if branch == moving.branch}
     assert leaving
-    assert ids(rows, "left_scope") == leaving
-    assert ids(rows, "left_scope", "household") == {moving.home}
-    assert not ids(rows, "entered_scope")
+    gone = {done_or_gone(moving.losing.api, f"/v1/members/{id_}") for id_ in leaving}
+    assert gone | {done_or_gone(moving.losing.api, f"/v1/households/{moving.home}")} == {404}
 
 
 def test_to_whom_it_comes_asks_for_what_is_in_it(moving: Moving) -> None:
     moving.go(ago(0))
     own, rows = moving.gaining.of_unit(moving.branch)
     assert (own["operation"], *placed(own)) == ("entered_scope", moving.old, moving.new, ago(0))
-    asked = f"/v1/members?branch={moving.branch}&limit=200"
-    coming = {each["id"] for each in done(moving.gaining.api.get(asked))["items"]}
-    assert coming.isdisjoint(moving.gaining.members)
-    assert ids(rows, "entered_scope") == coming
-    assert not ids(rows, "left_scope")
+    assert rows == []
+    coming = moving.gaining.asked(moving.branch)
+    assert coming
+    assert coming.keys().isdisjoint(moving.gaining.members)
+    assert {each["commune_id"] for each in coming.values()} == {moving.new}
+    [household] = done(moving.gaining.api.get(f"/v1/households?unit={moving.branch}"))["items"]
+    assert (household["id"], household["commune_id"]) == (moving.home, moving.new)
 
 
 def test_who_is_over_both_hears_of_both_places_once(moving: Moving) -> None:
@@ -115,7 +126,10 @@ def test_taken_back_it_leaves_where_it_came(moving: Moving) -> None:
     done(decider.post(f"/v1/reorganisations/{own['id']}/revert", json={}))
     back, rows = moving.gaining.of_unit(moving.branch)
     assert (back["operation"], *placed(back)) == ("left_scope", moving.new, moving.old, ago(10))
-    assert len(ids(rows, "left_scope")) > 0
+    assert rows == []
+    again = moving.losing.asked(moving.branch)
+    assert {id_ for id_, at in moving.losing.members.items() if at == moving.branch} == {*again}
+    assert {(each["commune_id"], each["revision"]) for each in again.values()} == {(moving.old, 1)}
 
 
 def test_a_branch_that_ends_says_from_when_and_its_people_say_where(
@@ -132,7 +146,7 @@ def test_a_branch_that_ends_says_from_when_and_its_people_say_where(
 
 
 def test_a_commune_that_moves_is_one_change(api: Api, database: Database, unit_id: UnitIds) -> None:
-    """Nothing below it has a column that names its district."""
+    """What is below it has none of its own."""
     follower = Follower(api.as_("phutho"), database, unit_id["phuongvi"])
     assert follower.members
     moved(api.as_("phutho"), unit_id["phuongvi"], unit_id["phutho"], ago(10))

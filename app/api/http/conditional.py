@@ -1,12 +1,12 @@
 """ETag, If-None-Match, If-Match and `fields` for single resources (RFC 9110, 13).
 
 The tag is the revision and, where the caller sees a part of it (masked or chosen fields) or more
-than it (counts, grants), a mark of what the caller sees: one tag for each representation. After a
+than it (counts, grants, where its branch stands), a mark of what the caller sees: one tag for each representation. After a
 restore revisions are given a second time: from then on a tag names the epoch too.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
@@ -70,9 +70,15 @@ def entity(
 
 
 def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
-    view = ",".join([*row.get("masked", ()), "|", *sorted(fields or ())])
+    view = ",".join([*row.get("masked", ()), "|", *sorted(fields or ()), *_place(row)])
     mark = "" if view == "|" else f"-{crc32(view.encode()):08x}"
     return f'"{_revision(row)}{mark}"'
+
+
+def _place(row: Mapping[str, Any]) -> Iterator[str]:
+    """Where the branch of a record stands: another place is no revision of the record."""
+    if "branch_id" in row:
+        yield from (f"{name}={row[name]}" for name in ("commune_id", "province_id") if name in row)
 
 
 def _revision(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Reading the change log: what changed in my scope, and every value a field ever had."""
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from app.models.kernel.changes import (
     FieldValue,
     Operation,
 )
+from app.services.audit import carried
 from app.services.audit.walks import BY_SEQ, READ, below, of_kinds, readable, walk
 from app.services.kernel.access import Actor, Db, require_somewhere
 from app.services.kernel.actors import reach_of
@@ -99,7 +102,9 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
             readable(actor), col(Feed.entity) == entity, col(Feed.entity_id) == entity_id
         ).order_by(col(Feed.seq))
     ).all()
-    if not rows:
+    tracked = manifest().by_entity[entity][1]
+    taken_along = [*carried.values(db, actor, tracked, entity_id)]
+    if not (rows or taken_along):
         raise not_found()
     vault = vault_of(db)
     fields: dict[str, list[FieldValue]] = {}
@@ -114,14 +119,22 @@ def history(db: Db, actor: Actor, entity: str, entity_id: str) -> EntityHistory:
             fields.setdefault(name, []).append(
                 FieldValue(seq=change.seq, at=change.at, account_id=change.account_id, value=value)
             )
-    last = _read(vault, actor, rows[-1])
+    for name, values in carried.by_field(taken_along).items():
+        fields[name] = _each_once([*fields.get(name, ()), *values])
+    last = max((*rows, *(one.move for one in taken_along)), key=attrgetter("seq"))
     return EntityHistory(
         entity=entity,
         entity_id=entity_id,
-        revision=last.revision,
+        revision=rows[-1].revision if rows else taken_along[-1].revision,
         fields=[FieldHistory(field=name, values=values) for name, values in fields.items()],
-        masked=last.masked,
+        masked=_masked(actor, tracked, last),
     )
+
+
+def _each_once(values: Iterable[FieldValue]) -> list[FieldValue]:
+    """In their order: versions before 0.4 logged the move of a unit and that of each record in it."""
+    in_order = sorted(values, key=attrgetter("seq"))
+    return [next(same) for _, same in groupby(in_order, key=attrgetter("value"))]
 
 
 def deleted_of(db: Db, entity: str, member_id: UUID) -> set[str]:

@@ -62,12 +62,15 @@ def readable(actor: Actor) -> sa.ColumnElement[bool]:
     for tracked in manifest().tracked.values():
         entities.setdefault(actor.reach(tracked.read_right), []).append(tracked.entity)
     of_entities = [
-        sa.and_(of_kinds(names), within(_COMPARED, reach))
-        for reach, names in entities.items()
-        if reach
+        sa.and_(of_kinds(names), standing_in(reach)) for reach, names in entities.items() if reach
     ]
-    changes_read = within(_COMPARED, actor.reach(Right.changes_read))
+    changes_read = standing_in(actor.reach(Right.changes_read))
     return sa.and_(changes_read, sa.or_(sa.false(), *of_entities))
+
+
+def standing_in(reaches: Iterable[Reach]) -> sa.ColumnElement[bool]:
+    """Feed rows of what stood in these units at the time."""
+    return within(_COMPARED, reaches)
 
 
 def of_kinds(entities: Iterable[str]) -> sa.ColumnElement[bool]:

@@ -25,7 +25,6 @@ from app.models.kernel.access import Right
 from app.models.kernel.units import AreaType, Unit, UnitClosure, UnitLevel
 from app.models.members.members import Member
 from app.models.poverty.poverty import PovertyStatus
-from app.services.kernel import changes, provinces
 from app.services.kernel.access import (
     Actor,
     Db,
@@ -37,7 +36,15 @@ from app.services.kernel.access import (
 )
 from app.services.kernel.named import seen_rows
 from app.services.members import spells
-from app.services.units.followers import Concerned, Days, Refusals, TreeDraft, count_of
+from app.services.units.carrying import carry_records
+from app.services.units.followers import (
+    Columns,
+    Concerned,
+    Days,
+    Refusals,
+    TreeDraft,
+    count_of,
+)
 from app.services.units.rows import hold_by_asking, locked_is_409
 from app.services.units.units import area_on, valid_on
 
@@ -202,7 +209,7 @@ def lock(session: Session, actor: Actor, household_id: UUID, right: Right) -> Ho
     return household
 
 
-def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
+def carry(session: Session, branch_ids: Sequence[int], carried: Columns) -> None:
     """Households go where their branch goes; their places stay, the tree of the day has the rest."""
     province_id = carried.get("province_id")
     if province_id is not None:
@@ -215,11 +222,7 @@ def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int
             .values(province_id=province_id),
             execution_options={"synchronize_session": False},
         )
-    differs = [getattr(Household, name).is_distinct_from(value) for name, value in carried.items()]
-    moving = sa.and_(col(Household.branch_id).in_(branch_ids), sa.or_(*differs))
-    rows = changes.move_many(session, Household, moving, carried)
-    if province_id is not None:
-        provinces.follow_moved(session, Household, branch_ids, rows, province_id)
+    carry_records(session, Household, branch_ids, carried)
 
 
 def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:

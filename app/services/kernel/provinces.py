@@ -76,8 +76,14 @@ def follow_moved(
     where one came from elsewhere. Also within a province, if from another branch: its rows may be
     behind there (`following_later`)."""
     stayed = {(province_id, branch_id) for branch_id in branch_ids}
-    if all((row["province_id"], row["branch_id"]) in stayed for row in moved):
-        return
+    if any((row["province_id"], row["branch_id"]) not in stayed for row in moved):
+        follow_branches(session, owner, branch_ids, province_id)
+
+
+def follow_branches(
+    session: Session, owner: Table, branch_ids: Collection[int], province_id: int
+) -> None:
+    """As `follow`, of the records that stand in these branches: at once, together or later."""
     later: set[int] | None = session.info.get(_LATER)
     waiting: _Waiting | None = session.info.get(_WAITING)
     if later is not None:

@@ -19,6 +19,7 @@ UnitsOf = Callable[[Session, Row], Units]
 # What the server keeps itself of every tracked row: no news to anybody.
 DERIVED = frozenset({"revision", "created_at", "updated_at"})
 PATH = ("province_id", "district_id", "commune_id", "branch_id")
+_ABOVE_BRANCH = frozenset({"province_id", "commune_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,12 @@ class Tracked:
     moved_by: str | None = None
     # Its changes hold from a day of their own: `effective_on` is logged with them.
     dated: bool = False
+
+    @property
+    def above_branch(self) -> frozenset[str]:
+        """The logged columns that say where the branch of the row stands. They go with the branch without
+        a change of the row: the log has that of the unit (docs/decisions/0036)."""
+        return _ABOVE_BRANCH - self.left_out if self.moved_by == "branch_id" else frozenset()
 
 
 # -- the units of a row

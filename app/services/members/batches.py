@@ -18,11 +18,12 @@ from app.models.base import new_id
 from app.models.kernel.units import Unit
 from app.models.members.members import Member, MemberCreate
 from app.models.members.spells import Joined, Membership
-from app.services.kernel import changes, provinces
+from app.services.kernel import changes
 from app.services.kernel.access import Actor, Db
 from app.services.members import following, identifiers, names, record
 from app.services.members import spells as memberships
-from app.services.units.followers import Concerned, Days, count_of
+from app.services.units.carrying import carry_records
+from app.services.units.followers import Columns, Concerned, Days, count_of
 from app.services.units.units import CURRENT_MEMBERS
 
 _MEMBER = [getattr(Member, name) for name in Member.model_fields]
@@ -181,13 +182,9 @@ def counts_in(db: Db, concerned: Concerned) -> dict[str, int]:
     return {"members": count_of(db, Member.branch_id, concerned.going, current) + parts}
 
 
-def carry(session: Session, branch_ids: Sequence[int], carried: Mapping[str, int | None]) -> None:
-    """Members go where their branch goes: one UPDATE, and a logged move for each of them."""
+def carry(session: Session, branch_ids: Sequence[int], carried: Columns) -> None:
+    """Members go where their branches go, and the province of their spells with them."""
     province_id = carried.get("province_id")
     if province_id is not None:
         memberships.carry(session, branch_ids, province_id)
-    differs = [getattr(Member, name).is_distinct_from(value) for name, value in carried.items()]
-    moving = sa.and_(col(Member.branch_id).in_(branch_ids), sa.or_(*differs))
-    rows = changes.move_many(session, Member, moving, carried)
-    if province_id is not None:
-        provinces.follow_moved(session, Member, branch_ids, rows, province_id)
+    carry_records(session, Member, branch_ids, carried)

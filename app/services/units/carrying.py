@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from datetime import date
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from app.db import chunks
+from app.models.base import table_of
 from app.models.kernel.units import Unit
+from app.services.kernel import provinces
 from app.services.units import followers
+from app.services.units.followers import Columns
 from app.services.units.tree import Path
 
 
@@ -67,3 +70,27 @@ def carry(
     for names, unit_ids in alike.items():
         for chunk in chunks(unit_ids):
             followers.stood(session, chunk, names, since)
+
+
+def carry_records(
+    session: Session, model: type[SQLModel], branch_ids: Collection[int], above: Columns
+) -> None:
+    """Members or households stand where their branches do, in one UPDATE, and so does what hangs on them.
+
+    It is no change of a record: the log has that of the unit, and revisions stay (docs/decisions/0036).
+    """
+    record = table_of(model).c
+    differs = (record[name].is_distinct_from(value) for name, value in above.items())
+    going = sa.and_(record.branch_id.in_(branch_ids), sa.or_(*differs))
+    # In the order in which every writer locks them.
+    held = sa.select(record.id).where(going).order_by(record.id).with_for_update()
+    number = sa.select(sa.func.count()).select_from(held.subquery())
+    if not session.execute(number).scalar_one():
+        return
+    session.execute(
+        sa.update(model).where(going).values(**above),
+        execution_options={"synchronize_session": False},
+    )
+    province_id = above.get("province_id")
+    if province_id is not None:
+        provinces.follow_branches(session, model, branch_ids, province_id)
