@@ -1,6 +1,5 @@
 """The test client: signs in as anyone of the demo, and holds every answer to the contract."""
 
-import atexit
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +8,12 @@ from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from httpx2 import Response
 from pydantic import MISSING, BaseModel, TypeAdapter
 from pydantic_core import from_json
 from sqlmodel import Session, col
 from starlette.routing import Match
-from starlette.testclient import TestClient
 
 from app.api.http.problems import ProblemBody
 from app.api.http.routing import Route, routes_of
@@ -26,17 +23,10 @@ from app.db import Database
 from app.models.kernel.accounts import Account
 from app.models.kernel.sessions import AuthSession
 from tests.helpers import recording, second_turn
+from tests.helpers.in_process import client_of
 
 PASSWORD = "demo-password-1"
 _ACCOUNT = sa.select(col(Account.id)).where(col(Account.username) == sa.bindparam("username"))
-
-
-@cache
-def event_loop() -> BlockingPortal:
-    """One event loop for all requests of a run: a thread for each of them was much of its time."""
-    loop = start_blocking_portal()
-    atexit.register(loop.__exit__, None, None, None)
-    return loop.__enter__()
 
 
 class Api:
@@ -47,8 +37,7 @@ class Api:
     ) -> None:
         self.app = app
         self.username = username
-        self.client = TestClient(app, raise_server_exceptions=False)
-        self.client.portal = event_loop()
+        self.client = client_of(app)
         self.headers = headers or {}
 
     def as_(self, username: str) -> "Api":

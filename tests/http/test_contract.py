@@ -7,10 +7,11 @@ none out.
 """
 
 import ast
+import inspect
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import cycle
@@ -28,6 +29,7 @@ from pydantic import BaseModel
 from schemathesis import engine
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events
+from schemathesis.python import asgi
 from sqlalchemy import make_url
 from starlette.types import Message, Receive, Scope, Send
 
@@ -47,6 +49,7 @@ from tests.helpers.branch_world import BranchWorld, live_on
 from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory
 from tests.helpers.engines import share_compiled
+from tests.helpers.in_process import run
 from tests.helpers.real_ids import Found, RealIds, ids_in
 from tests.helpers.soak import SEED, TIMES, longer
 
@@ -144,24 +147,21 @@ class Caller:
         self.tokens: dict[str, bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            raise NotImplementedError  # what a server does beside its answers would go on for ever
-        if scope["type"] == "http":
-            kept = [header for header in scope["headers"] if header[0] != b"authorization"]
-            # The types of files are described in words (api/http/paging.py): they have tests of their own.
-            query = FILE_FORMAT.sub(b"", scope["query_string"])
-            where = next(self.where)
-            if "path" in where:
-                path = self.real_ids.in_path(self.template, scope["path"])
-                scope = {**scope, "path": path, "raw_path": quote(path).encode()}
-                query = self.real_ids.in_query(query) if _IDS_ALONE.fullmatch(query) else query
-            if "body" in where and JSON in kept:
-                body = self.real_ids.in_body(await _body(receive))
-                kept = [header for header in kept if header[0] != b"content-length"]
-                kept.append((b"content-length", b"%d" % len(body)))
-                receive = _sent_again(body)
-            headers = [*kept, *self.authorization()]
-            scope = {**scope, "headers": headers, "query_string": query}
+        kept = [header for header in scope["headers"] if header[0] != b"authorization"]
+        # The types of files are described in words (api/http/paging.py): they have tests of their own.
+        query = FILE_FORMAT.sub(b"", scope["query_string"])
+        where = next(self.where)
+        if "path" in where:
+            path = self.real_ids.in_path(self.template, scope["path"])
+            scope = {**scope, "path": path, "raw_path": quote(path).encode()}
+            query = self.real_ids.in_query(query) if _IDS_ALONE.fullmatch(query) else query
+        if "body" in where and JSON in kept:
+            body = self.real_ids.in_body(await _body(receive))
+            kept = [header for header in kept if header[0] != b"content-length"]
+            kept.append((b"content-length", b"%d" % len(body)))
+            receive = _sent_again(body)
+        headers = [*kept, *self.authorization()]
+        scope = {**scope, "headers": headers, "query_string": query}
 
         async def watched(message: Message) -> None:
             self.answered.add(message.get("status"))
@@ -258,6 +258,23 @@ def lambdas_read_once() -> Iterator[None]:
         yield
 
 
+class OwnLoop:
+    """In place of the engine's event loop in a thread of its own, for which it waits twice a request."""
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        made = work()
+        return run(made) if inspect.iscoroutine(made) else made
+
+
+@pytest.fixture(scope="module")
+def answered_where_asked() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asgi, "_get_portal", OwnLoop)
+        # What a server does beside its answers would go on for ever.
+        patch.setattr(asgi, "_start_lifespan", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def found(lived_in: Clones) -> Found:
     """The same in every copy."""
@@ -265,7 +282,7 @@ def found(lived_in: Clones) -> Found:
         return ids_in(database)
 
 
-@pytest.mark.usefixtures("lambdas_read_once")
+@pytest.mark.usefixtures("lambdas_read_once", "answered_where_asked")
 class TestEveryOperation:
     def test_of_the_contract_is_asked(self, app: FastAPI) -> None:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]

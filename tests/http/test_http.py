@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.http.middleware import Kernel
@@ -21,6 +20,7 @@ from app.db import Database
 from app.main import create_app
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api
+from tests.helpers.in_process import client_of
 from tests.helpers.reading import Reading
 
 Build = Callable[..., Api]
@@ -371,7 +371,7 @@ class TestLogs(Reading):
 class TestMetrics(Reading):
     def metrics(self, app: FastAPI) -> dict[tuple[str, ...], float]:
         """Requests counted, by method, route and status."""
-        text = TestClient(app, client=("127.0.0.1", 9)).get("/metrics").text
+        text = client_of(app, ("127.0.0.1", 9)).get("/metrics").text
         return {
             (s.labels["method"], s.labels["route"], s.labels["status"]): s.value
             for family in text_string_to_metric_families(text)
@@ -403,18 +403,18 @@ class TestMetrics(Reading):
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "::1"])
     def test_are_for_this_machine(self, app: FastAPI, address: str) -> None:
-        answer = TestClient(app, client=(address, 9)).get("/metrics")
+        answer = client_of(app, (address, 9)).get("/metrics")
         assert answer.status_code == 200
         assert "hoiso_request_seconds_bucket" in answer.text
 
     @pytest.mark.parametrize("address", ["10.0.0.7", "192.168.1.2", "8.8.8.8", "2001:db8::1", "x"])
     def test_are_for_nobody_else(self, app: FastAPI, address: str) -> None:
-        answer = TestClient(app, client=(address, 9)).get("/metrics")
+        answer = client_of(app, (address, 9)).get("/metrics")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
         assert "hoiso_request" not in answer.text
 
     def test_are_not_for_whoever_came_through_a_proxy(self, app: FastAPI) -> None:
-        client = TestClient(app, client=("127.0.0.1", 9))
+        client = client_of(app, ("127.0.0.1", 9))
         answer = client.get("/metrics", headers={"x-forwarded-for": "8.8.8.8"})
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
@@ -423,13 +423,13 @@ class TestMetrics(Reading):
         self, build: Build, environment: str
     ) -> None:
         app = build(environment=environment).app
-        answer = TestClient(app, client=("127.0.0.1", 9)).get("/metrics")
+        answer = client_of(app, ("127.0.0.1", 9)).get("/metrics")
         assert answer.status_code == (404 if environment == "production" else 200)
 
     def test_are_for_the_token_where_there_is_one(self, build: Build) -> None:
         app = build(metrics_token="metrics-token-of-the-tests").app
         for address in ("127.0.0.1", "8.8.8.8"):
-            client = TestClient(app, client=(address, 9))
+            client = client_of(app, (address, 9))
             for headers, status in (
                 ({}, 404),
                 ({"authorization": "Bearer wrong"}, 404),

@@ -9,10 +9,10 @@ import zstandard
 from fastapi import FastAPI
 from httpx2 import Response
 from starlette.responses import PlainTextResponse
-from starlette.testclient import TestClient
 
 from app.api.http.compression import Compression
 from tests.helpers.client import PASSWORD, Api
+from tests.helpers.in_process import client_of
 from tests.helpers.reading import Reading
 
 LIST = "/v1/members?limit=50"
@@ -89,7 +89,7 @@ class TestCompression(Reading):
     def test_secrets_are_never_packed(self, cache: str, packed: bool) -> None:
         """What no cache may keep is a token or a code (`test_a_secret_has_none`)."""
         secret = PlainTextResponse("secret" * 1_000, headers={"cache-control": cache})
-        answer = TestClient(Compression(secret)).get("/", headers={"accept-encoding": "gzip"})
+        answer = client_of(Compression(secret)).get("/", headers={"accept-encoding": "gzip"})
         assert ("content-encoding" in answer.headers) is packed
         assert answer.text == "secret" * 1_000
 
@@ -139,7 +139,7 @@ class TestTags(Reading):
         assert "etag" not in api.get("/v1/units").headers
 
     def test_a_secret_has_none(self, api: Api, app: FastAPI) -> None:
-        client = TestClient(app)
+        client = client_of(app)
         form = {"grant_type": "password", "username": "phuongvi", "password": PASSWORD}
         answer = client.post("/v1/auth/token", data=form)
         assert answer.headers["cache-control"] == "no-store"

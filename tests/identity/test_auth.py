@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from httpx2 import Response
 from limits.storage import MemoryStorage
 from sqlmodel import col
-from starlette.testclient import TestClient
 
 from app.db import Database
 from app.errors import Problem
@@ -32,6 +31,7 @@ from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.in_process import client_of
 from tests.helpers.serving import give
 from tests.identity.auth import (
     SessionsOnly,
@@ -380,8 +380,8 @@ class TestLimits(SessionsOnly):
     def test_every_attempt_counts_against_its_address(self, app: FastAPI, swap: Swap) -> None:
         swap(login_attempts_per_address="3 per minute")
         here, there = Api(app), Api(app)
-        here.client = TestClient(app, client=("203.0.113.5", 1))
-        there.client = TestClient(app, client=("203.0.113.6", 1))
+        here.client = client_of(app, ("203.0.113.5", 1))
+        there.client = client_of(app, ("203.0.113.6", 1))
         first = signed_in(here, "phuongvi").json()
         refusal(signed_in(here, "tienluong", "wrong"), 401, "bad_credentials")
         second = refreshed(here, first["refresh_token"]).json()
@@ -413,7 +413,7 @@ class TestLimits(SessionsOnly):
         swap(login_attempts_per_address="1 per minute")
         clients = [Api(app), Api(app)]
         for api, address in zip(clients, (one, other), strict=True):
-            api.client = TestClient(app, client=(address, 1))
+            api.client = client_of(app, (address, 1))
         assert signed_in(clients[0], "camkhe").json()["token_type"] == "Bearer"
         answer = signed_in(clients[1], "camkhe")
         if together:

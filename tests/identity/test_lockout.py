@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi import FastAPI
 from httpx2 import Response
-from starlette.testclient import TestClient
 
 from app.db import Database
 from app.errors import Problem
@@ -17,6 +16,7 @@ from app.services.identity.lockout import Lockout, Source, TriedName
 from app.services.kernel.limits import RateLimits
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api
+from tests.helpers.in_process import client_of
 from tests.identity.auth import (
     SessionsOnly,
     Swap,
@@ -34,7 +34,7 @@ HOME, MARKET, SHOP = "203.0.113.5", "203.0.113.6", "203.0.113.7"
 def at(app: FastAPI, address: str) -> Api:
     """Somebody in a network."""
     api = Api(app)
-    api.client = TestClient(app, client=(address, 1))
+    api.client = client_of(app, (address, 1))
     return api
 
 

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
-from starlette.testclient import TestClient
 
 from app.db import Database
 from tests.helpers.client import Api
+from tests.helpers.in_process import client_of
 
 
 @contextmanager
@@ -79,5 +79,5 @@ def test_is_told_by_its_name(
     assert api.get("/health/ready").json() == {"status": "ok", "replica": None}
     assert fault_metric(code) == 0
     assert officer.patch(path, json=change).status_code == 200
-    text = TestClient(app, client=("127.0.0.1", 9)).get("/metrics").text
+    text = client_of(app, ("127.0.0.1", 9)).get("/metrics").text
     assert f'hoiso_storage_fault{{fault="{code}"}} 0.0' in text
