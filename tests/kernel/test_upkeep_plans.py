@@ -53,7 +53,6 @@ SMALL = {
     "feed_head",
     "figure_fold",
     "figure_kept",
-    "outbox",
     "figure_stale",
     "auth_session",
     "device",
