@@ -1,13 +1,25 @@
-"""JSON values, walked without recursion: a deep one is no deeper for it."""
+"""JSON as we write it, and its values, walked without recursion: a deep one is no deeper for it."""
 
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 # A place in a value: its key, the place around it, how deep it is. A deep value makes no long copies.
 Place = tuple["Place", str | int, int] | None
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def json_bytes(value: Any) -> bytes:
+    """UTF-8 JSON; ids, dates and enums as the contract writes them, instants in UTC with Z."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
+def json_line(value: Any) -> bytes:
+    """The same, with the end of a line."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
 
 
 def walk(value: Any) -> Iterator[tuple[Place, Any]]:

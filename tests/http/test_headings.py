@@ -15,8 +15,8 @@ from tests.conftest import ROOT
 
 
 def lists() -> dict[str, type[BaseModel]]:
-    """The rows of all lists, as the endpoints hand them to `listing` or `figures`."""
-    found: dict[str, type[BaseModel]] = {}
+    """The rows of all lists, as the endpoints hand them to `listing` or `figures`, and of exports."""
+    found = {kind.schema.__name__: kind.schema for kind in manifest().sync.values()}
     for file in sorted((ROOT / "app" / "api").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:

@@ -14,13 +14,13 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.requests import Request
 
-from app.api.http.files import safe_cell
 from app.api.http.paging import Cursors
 from app.api.http.server import serving
 from app.db import Database
 from app.models.base import ListQuery
 from app.models.members.lists import MemberQuery
 from app.security.sealing import Sealer
+from app.services.kernel.list_files import safe_cell
 from app.text import name_key, sort_key
 from tests.helpers.client import Api, counted
 from tests.helpers.reading import Reading

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.styles import Font
 
-from app.api.http import files
 from app.models.members import members
+from app.services.kernel import list_files
 from app.services.kernel.headings import headings_of
 from app.workbooks import headers, proposals, reading, rows
 from tests.helpers.soak import longer
@@ -121,10 +121,10 @@ def test_any_list_exported_shuffled_and_restyled_says_the_same(
 ) -> None:
     draw = random.Random(seed)
     headings = headings_of(members.MemberRead, FIELDS)
-    ours = b"".join(files.xlsx(FIELDS, headings, [people], members.MemberRead, "members"))
-    xlsx = b"".join(files.xlsx(FIELDS, FIELDS, [people], members.MemberRead, "members"))
-    csv = b"".join(files.csv_text(FIELDS, headings, [people]))
-    ndjson = b"".join(files.ndjson(FIELDS, [people]))
+    ours = b"".join(list_files.xlsx(FIELDS, headings, [people], members.MemberRead, "members"))
+    xlsx = b"".join(list_files.xlsx(FIELDS, FIELDS, [people], members.MemberRead, "members"))
+    csv = b"".join(list_files.csv_text(FIELDS, headings, [people]))
+    ndjson = b"".join(list_files.ndjson(FIELDS, [people]))
     for data in (ours, xlsx, restyled(xlsx, draw), csv, ndjson):
         same(people, read_back(data))
     prints = {row.fingerprint for row in read_back(xlsx)}

@@ -8,12 +8,12 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.attendance.verdicts import verdict
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
 from app.api.http.uploads import FILE_BODY, UploadDep
+from app.json_values import json_bytes
 from app.models.attendance.attendance import (
     Annulment,
     AttendeePage,

@@ -9,12 +9,12 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.api.attendance.verdicts import verdict
-from app.api.http.answers import json_bytes
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath, SessionPath
 from app.api.http.pictures import qr_code
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.attendance.attendance import CaptureVerdict, CheckIn
 from app.models.attendance.cards import (
     CardRead,

@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.ids import EventPath, MemberPath, UnitPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.attendance.statistics import (
     AttendanceCountQuery,
     AttendanceCounts,

@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import attachment, json_bytes
+from app.api.http.answers import attachment
 from app.api.http.conditional import matches
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
@@ -18,15 +18,19 @@ from app.api.http.pending import Pending, answer_when_over
 from app.api.http.problems import problem_response
 from app.api.http.ranges import ACCEPTED, IN_PARTS, part_asked
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.exports.exports import (
     BulkExportItem,
     BulkExportPage,
     BulkExportQuery,
     BulkExportRead,
+    BulkFormat,
     ExportCreate,
 )
+from app.models.kernel.export_log import ExportFormat
 from app.services.exports import orders
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.list_files import MEDIA_TYPES
 
 router = Router(prefix="/v1/exports", tags=["exports"])
 ExportPath = Annotated[UUID, Path(description="Id of the export.")]
@@ -34,7 +38,12 @@ NamePath = Annotated[str, Path(description="Name of the file in the manifest.", 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file.",
-        "content": {"application/x-ndjson": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            MEDIA_TYPES[ExportFormat(form.value)]: {
+                "schema": {"type": "string", "format": "binary"}
+            }
+            for form in BulkFormat
+        },
     },
     410: problem_response(),
     **IN_PARTS,

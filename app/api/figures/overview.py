@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import Query, Response
 from sqlalchemy.engine import Connection
 
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.ids import UnitPath
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.figures.overview import Overview
 from app.models.kernel.hierarchy import InHierarchy
 from app.services.figures import overview

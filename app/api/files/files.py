@@ -10,7 +10,6 @@ from sqlmodel import Session
 from starlette.requests import ClientDisconnect
 
 from app.api.http import tus
-from app.api.http.answers import json_bytes
 from app.api.http.bodies import dropped
 from app.api.http.context import origin
 from app.api.http.deps import ActorDep
@@ -23,6 +22,7 @@ from app.api.http.threads import Threads
 from app.config import Settings
 from app.db import Database
 from app.errors import Problem, invalid
+from app.json_values import json_bytes
 from app.models.files.files import FileKind, FileQuery, FileRead
 from app.services.files import arriving, stored, uploads
 from app.services.files.arriving import Arriving

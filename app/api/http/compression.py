@@ -12,8 +12,8 @@ from starlette.middleware.gzip import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.http.files import MEDIA_TYPES
 from app.models.kernel.export_log import ExportFormat
+from app.services.kernel.list_files import MEDIA_TYPES
 
 # A packet of the network: what is smaller travels no faster.
 _LEAST_BYTES = 1_400

@@ -14,11 +14,11 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from starlette.types import Scope
 
-from app.api.http.answers import json_bytes
 from app.api.http.context import request_context
 from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
 from app.errors import invalid
+from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.services.kernel.access import Expected
 

@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
-from app.api.http.answers import attachment, json_bytes
+from app.api.http.answers import attachment
 from app.api.http.conditional import matches
 from app.api.http.middleware import HEAD_ONLY
 from app.api.http.noting import will_show
 from app.api.http.problems import problem_response
+from app.json_values import json_bytes
 from app.models.files.files import FileLinkCreate, FileShown
 from app.models.kernel.access_log import ReadHow
 from app.services.files import links

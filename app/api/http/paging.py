@@ -16,22 +16,22 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
-from app.api.http import files
-from app.api.http.answers import attachment, json_bytes
+from app.api.http.answers import attachment
 from app.api.http.conditional import chosen_fields
 from app.api.http.context import request_context
-from app.api.http.files import MEDIA_TYPES
 from app.api.http.middleware import HEAD_ONLY
 from app.api.http.noting import note, will_show
 from app.api.http.server import server_of
 from app.clock import local_today
 from app.errors import invalid
+from app.json_values import json_bytes
 from app.models.base import Filed, Headings, ListFormat, ListQuery
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
-from app.services.kernel import export_log
+from app.services.kernel import export_log, list_files
 from app.services.kernel.headings import headings_of, with_unit_names
 from app.services.kernel.keyset import Entry, Key, Pages, in_memory
+from app.services.kernel.list_files import MEDIA_TYPES
 from app.services.kernel.shown import shown
 from app.services.kernel.unit_names import UnitNames
 
@@ -238,15 +238,15 @@ class _Export:
     def _body(self, form: ExportFormat, first: Sequence[Entry]) -> Iterator[bytes]:
         chunks = self._chunks(first)
         if form is ExportFormat.ndjson:
-            return files.ndjson(self.columns, chunks)
+            return list_files.ndjson(self.columns, chunks)
         columns = headings = self.columns
         if self.query.headings is Headings.vi:
             columns = with_unit_names(self.schema, self.columns)
             headings = headings_of(self.schema, columns)
             chunks = map(UnitNames(self.database, columns).beside, chunks)
         if form is ExportFormat.csv:
-            return files.csv_text(columns, headings, chunks)
-        return files.xlsx(columns, headings, chunks, self.schema, self.name)
+            return list_files.csv_text(columns, headings, chunks)
+        return list_files.xlsx(columns, headings, chunks, self.schema, self.name)
 
     def _ended(self, export_id: UUID, body: Iterator[bytes]) -> Iterator[bytes]:
         """The file; when all of it has gone out, that is written down too."""

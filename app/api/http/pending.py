@@ -14,11 +14,11 @@ from uuid import UUID
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
-from app.api.http.answers import json_bytes
 from app.api.http.context import request_context
 from app.api.http.noting import will_show
 from app.api.http.outages import busy_is_503
 from app.api.http.server import server_of
+from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
 from app.services.kernel import jobs

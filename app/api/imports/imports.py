@@ -7,11 +7,10 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import attachment, json_bytes
+from app.api.http.answers import attachment
 from app.api.http.conditional import chosen_fields, entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
-from app.api.http.files import MEDIA_TYPES
 from app.api.http.noting import will_show
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import ACCEPTED, Pending, accepted, answer_when_over
@@ -19,6 +18,7 @@ from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.api.http.uploads import FILE_BODY, UploadDep
 from app.config import Settings
+from app.json_values import json_bytes
 from app.models.base import Fields
 from app.models.imports.imports import (
     ImportApply,
@@ -37,6 +37,7 @@ from app.models.kernel.jobs import JobRead
 from app.services.imports import files, imports, lists, rows
 from app.services.kernel import export_log
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.list_files import MEDIA_TYPES
 from app.workbooks.tables import Limits
 
 router = Router(prefix="/v1/imports", tags=["imports"])

@@ -6,11 +6,11 @@ from typing import Any
 from fastapi import Response
 from sqlmodel import Session
 
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.items import item_problem
 from app.api.http.noting import will_show
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.poverty.reviews import (
     PovertyReview,

@@ -7,11 +7,11 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.privacy.erasures import ErasureCreate, ErasurePage, ErasureQuery, ErasureRead
 from app.services.privacy import erasures
 

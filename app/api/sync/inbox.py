@@ -7,12 +7,12 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import json_bytes
 from app.api.http.conditional import entity, expected_revisions
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
 from app.api.http.routing import Router
+from app.json_values import json_bytes
 from app.models.sync.operations import (
     InboxAccept,
     InboxDecline,

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 
-from app.api.http.answers import json_bytes
 from app.api.http.context import origin, request_context
 from app.api.http.deps import ActorDep
 from app.api.http.endpoints import in_thread
@@ -16,6 +15,7 @@ from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.api.http.threads import Threads
 from app.db import Database
+from app.json_values import json_bytes
 from app.models.sync.operations import (
     OperationBatch,
     OperationPage,

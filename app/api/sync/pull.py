@@ -6,13 +6,13 @@ import orjson
 from fastapi import Query, Request, Response
 from sqlalchemy.engine import Connection
 
-from app.api.http.answers import json_bytes
 from app.api.http.deps import ActorDep
 from app.api.http.noting import will_show
 from app.api.http.paging import JSON
 from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
+from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.sync.pull import (
     PlanQuery,

@@ -11,6 +11,7 @@ from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
+    Headings,
     Input,
     ListQuery,
     Name,
@@ -45,7 +46,11 @@ class ExportState(StrEnum):
 
 
 class BulkFormat(StrEnum):
+    """`ndjson`: a record a line, for programs. `csv`, `xlsx`: as lists are in these formats."""
+
     ndjson = "ndjson"
+    csv = "csv"
+    xlsx = "xlsx"
 
 
 class BulkExport(SQLModel, table=True):
@@ -67,6 +72,7 @@ class BulkExport(SQLModel, table=True):
     kinds: list[str] = Field(sa_type=json_type)
     fields: dict[str, list[str]] = Field(sa_type=json_type)
     format: BulkFormat = Field(sa_type=str_enum(BulkFormat))
+    headings: Headings = Field(sa_type=str_enum(Headings))
     position: list[Any] | None = Field(default=None, sa_type=json_type)
     created_at: datetime
     ready_at: datetime | None = None
@@ -92,7 +98,8 @@ class ExportFile(SQLModel, table=True):
 
 class ExportCreate(Input):
     """`kinds`: all that I may read, if none are named. `unit`: only what stands in it or below it.
-    `fields`: of a kind only these, beside `id`."""
+    `fields`: of a kind only these, beside `id`. `headings` are those of csv and xlsx: Vietnamese with
+    the names of units beside their ids (`vi`), or names of fields (`api`)."""
 
     kinds: Annotated[list[ExportKind], Constraint(max_length=MOST_KINDS)] = []
     unit: UnitId | None = None
@@ -100,6 +107,7 @@ class ExportCreate(Input):
         ExportKind, Annotated[list[str], Constraint(min_length=1, max_length=MOST_FIELDS)]
     ] = {}
     format: BulkFormat = BulkFormat.ndjson
+    headings: Headings = Headings.vi
 
 
 class ExportFileRead(Output):

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.clock import local_day, local_today, utc_now
 from app.models.exports.exports import ExportFile
 from app.models.kernel.access_log import ReadHow
+from app.models.kernel.export_log import ExportFormat
 from app.services.exports import keeping, orders
+from app.services.exports.writing import Written
 from app.services.files.made import FileInMaking
 from app.services.kernel import bulk_reads
 from app.services.kernel.access import Actor
 from app.services.kernel.following import Position
 from app.services.kernel.jobs import Task
+from app.services.kernel.list_files import MEDIA_TYPES
 from app.services.kernel.manifest import manifest
 from app.services.kernel.moments import at_a_number
 from app.services.kernel.offers import SyncKind
@@ -29,7 +31,6 @@ from app.services.sync.scopes import Scope, versions
 from app.services.units.rows import find
 
 _PAGE: Final = 2_000
-_NDJSON: Final = "application/x-ndjson"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -82,22 +83,19 @@ class _Making:
 
     def write(self, kind: SyncKind) -> None:
         """The file of a kind."""
-        columns = self._columns(kind)
-        rows = 0
-        with FileInMaking(self.task.database.settings, _NDJSON) as made:
-            for page in self._pages(kind):
-                self._note(kind, page)
-                made.write(_lines(page, columns))
-                rows += len(page)
-                self.rows += len(page)
-                self.task.progress(self.rows, None)
+        before = self.rows
+        form = ExportFormat(self.order.format)
+        written = Written(self.task.database, kind.schema, self._columns(kind), self.order)
+        with FileInMaking(self.task.database.settings, MEDIA_TYPES[form]) as made:
+            for piece in written.pieces(self._pages(kind), title=kind.name):
+                made.write(piece)
         told = ExportFile(
             file_id=made.id,
             export_id=self.order.id,
             kind=kind.name,
-            name=f"{kind.name}.{self.order.format}",
-            columns=columns,
-            rows=rows,
+            name=f"{kind.name}.{form.value}",
+            columns=written.columns,
+            rows=self.rows - before,
             bytes=made.size,
             sha256=made.sha256,
         )
@@ -117,7 +115,11 @@ class _Making:
             )
             keys = [each.key for each in found]
             rows = slices.read(self.db, kind, self.actor, keys)
-            yield [rows[key] for key in keys if key in rows]
+            page = [rows[key] for key in keys if key in rows]
+            self._note(kind, page)
+            self.rows += len(page)
+            self.task.progress(self.rows, None)
+            yield page
             if len(found) < kind.page:
                 return
             after = keys[-1]
@@ -184,9 +186,3 @@ def _noted_by(kind: SyncKind, rights: frozenset[Any]) -> set[str]:
     guarded = [*tracked.masks.items(), ("", kind.right)]
     named = (noted_as(right, column) for column, right in guarded if right in rights)
     return {name for name in named if name}
-
-
-def _lines(rows: Rows, columns: Sequence[str]) -> bytes:
-    """As the API writes JSON."""
-    option = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
-    return b"".join([orjson.dumps({c: row[c] for c in columns}, option=option) for row in rows])

@@ -72,6 +72,7 @@ def ask(session: Session, actor: Actor, body: ExportCreate) -> UUID:
             kinds=[kind.name for kind in kinds],
             fields={str(kind): sorted({*names}) for kind, names in body.fields.items()},
             format=body.format,
+            headings=body.headings,
             created_at=job.created_at,
         )
     )

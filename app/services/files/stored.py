@@ -27,6 +27,8 @@ _ENDINGS: Final = {
     "application/pdf": "pdf",
     "text/plain": "txt",
     "application/x-ndjson": "ndjson",
+    "text/csv": "csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _CONTENT = sa.select(
     *(col(StoredFile.id), col(StoredFile.media_type), col(StoredFile.secret)),

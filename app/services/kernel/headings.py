@@ -27,8 +27,10 @@ def headings_of(schema: type[BaseModel], columns: Sequence[str]) -> list[str]:
 
 
 def heading(schema: type[BaseModel], column: str) -> str:
-    """A column without one (a test finds it) is called as the field is."""
-    kind = next((k for k in manifest().import_kinds.values() if k.listed is schema), None)
+    """A column without one (a test finds it) is called as the field is. A record is called as the list
+    that shows more of it."""
+    kinds = manifest().import_kinds.values()
+    kind = next((k for k in kinds if k.listed is not None and issubclass(k.listed, schema)), None)
     if kind is not None and (spec := headers.fields(kind.name).get(column)) is not None:
         return spec.vi
     own, all_lists = _data()

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.http.answers import json_bytes
+from app.json_values import json_bytes, json_line
 from app.models.kernel.export_log import ExportFormat
 from app.models.members.fields import PARTIAL_DATE
 from app.workbooks.formulas import guarded
@@ -22,7 +22,7 @@ MEDIA_TYPES = {
 
 def ndjson(columns: Sequence[str], pages: Pages) -> Iterator[bytes]:
     for rows in pages:
-        yield b"".join(json_bytes({c: row[c] for c in columns}) + b"\n" for row in rows)
+        yield b"".join([json_line({c: row[c] for c in columns}) for row in rows])
 
 
 def csv_text(columns: Sequence[str], headings: Sequence[str], pages: Pages) -> Iterator[bytes]:
