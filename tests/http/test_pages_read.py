@@ -24,9 +24,11 @@ from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import ChangeSource
 from app.models.kernel.units import Unit, UnitLevel
+from app.models.members.lists import MemberQuery
 from app.models.members.members import Member, NameEntry, NameWord
 from app.services.demo.plan import DemoPlan, DemoUnit
-from app.services.kernel import changes
+from app.services.kernel import actors, changes
+from app.services.members import lists
 from app.services.members import names as name_dictionary
 from app.text import search_key, sort_key
 from tests.conftest import make_settings
@@ -55,6 +57,7 @@ REQUESTS = [
     "q=n%20t",
     "gender=female",
 ]
+DEEP = "from the middle"
 MANY_WORDS = "q=nguyen%20thi%20huong"  # which few have in the small union
 EVERYONE = "SELECT full_name FROM member ORDER BY full_name LIMIT 50"
 
@@ -214,6 +217,24 @@ def steps(raw: Any, statement: str, parameters: Any) -> int:
 Costs = dict[tuple[str, str], tuple[int, int, int, bool]]
 
 
+def told(database: Database, statements: list[Statement], rows: int) -> tuple[int, int, int, bool]:
+    read = cost(database, statements)
+    return len(statements), read, rows, few_guessed(database, statements)
+
+
+def from_the_middle(database: Database, username: str) -> tuple[int, int, int, bool]:
+    """A page after the member in the middle of the list."""
+    with database.reading() as db:
+        of_name = sa.select(col(Account.id)).where(col(Account.username) == username)
+        actor = actors.load_actor_of_job(db, db.execute(of_name).scalar_one(), new_id(), None)
+        assert actor is not None
+        page = lists.list_members(actor, MemberQuery())
+        keys = [key for key, _ in page(db, None, 100_000)]
+        with sent(database) as statements:
+            rows = page(db, keys[len(keys) // 2], 50)
+    return told(database, statements, len(rows))
+
+
 @pytest.fixture(scope="module")
 def costs(clones: Clones, shared_app: FastAPI) -> dict[str, Costs]:
     found: dict[str, Costs] = {}
@@ -233,12 +254,8 @@ def costs(clones: Clones, shared_app: FastAPI) -> dict[str, Costs]:
                         answer = caller.get(f"/v1/members?limit=50&{request}")
                     assert answer.status_code == 200, answer.text
                     rows = len(answer.json()["items"])
-                    found[size][scope, request] = (
-                        len(statements),
-                        cost(database, statements),
-                        rows,
-                        few_guessed(database, statements),
-                    )
+                    found[size][scope, request] = told(database, statements, rows)
+                found[size][scope, DEEP] = from_the_middle(database, username)
             everyone = cost(database, [(EVERYONE, ())])
             found[size]["everything", EVERYONE] = (1, everyone, 50, True)
     patch.undo()
@@ -246,7 +263,7 @@ def costs(clones: Clones, shared_app: FastAPI) -> dict[str, Costs]:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("request_", REQUESTS)
+@pytest.mark.parametrize("request_", [*REQUESTS, DEEP])
 def test_a_list_of_fifty_costs_the_same_at_both_sizes(
     costs: dict[str, Costs], scope: str, request_: str
 ) -> None:

@@ -282,17 +282,14 @@ def _place(
 ) -> tuple[list[Any], list[sa.ColumnElement[bool]]]:
     """The order of a walk through a unit, and the conditions that say where it runs."""
     order: list[Any] = [col(model.sort_key), col(model.id)]
-    after: list[Any] = [_AFTER_KEY, _AFTER_ID]
     within = []
+    if shape.continued:
+        # By all of the order, with the unit, both databases would begin at the first of the unit.
+        within.append(sa.tuple_(*order) > sa.tuple_(_AFTER_KEY, _AFTER_ID))
     if column is not None:
         level = getattr(model, column)
         within.append(level == unit)
         order = [level, *order]
-        # SQLite finds the place by the rest of the order: by all of it, it begins at the first.
-        if not shape.sqlite:
-            after = [unit, *after]
-    if shape.continued:
-        within.append(sa.tuple_(*order[-len(after) :]) > sa.tuple_(*after))
     return order, within
 
 
