@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from httpx2 import Response
 
+from app.models.sync.pull import MOST_BYTES
 from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
@@ -23,7 +24,7 @@ class Phone:
     def __init__(self, api: Api, **query: Any) -> None:
         self.api = api
         self.query = query
-        self.max_bytes = 1_000_000
+        self.max_bytes = MOST_BYTES
         self.cursor: str | None = None
         self.rows: defaultdict[str, dict[str, Json]] = defaultdict(dict)
         self.said: dict[tuple[str, str], tuple[int, int]] = {}

@@ -12,6 +12,7 @@ import pytest
 
 from app.clock import local_today
 from app.models.sync.operations import PushedOperation
+from app.models.sync.pull import MOST_BYTES
 from app.services.sync import verdicts, waiting
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
@@ -78,6 +79,7 @@ class Device:
 
     def __init__(self, name: str, api: Api, random: Random, story: Story) -> None:
         self.name = name
+        self.username = name.partition("#")[0]
         self.api = api
         self.random = random
         self.story = story
@@ -328,7 +330,7 @@ class Device:
 
     def pull(self) -> None:
         """A few small pages, of which some are lost on their way."""
-        self.phone.max_bytes = self.random.choice([10_000, 30_000, 1_000_000])
+        self.phone.max_bytes = self.random.choice([10_000, 30_000, MOST_BYTES])
         for _ in range(self.random.randint(1, 3)):
             answer = self.phone.ask()
             if answer.status_code == 200 and self.random.random() < 0.8:

@@ -1,10 +1,14 @@
 """Pulling: the whole slice at first, then what has changed, through one cursor."""
 
+from itertools import islice
+
 import pytest
 
+from app.db import Database
+from app.models.sync.pull import LEAST_BYTES
 from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json, UnitIds, pointed, refused
-from tests.helpers.client import Api
+from tests.helpers.client import Api, counted
 from tests.helpers.phone import Phone, listed
 from tests.identity.devices import enrolled
 from tests.kernel.changes import done
@@ -96,6 +100,20 @@ class TestChanges:
 
         phone.pull(between=rename)
         assert phone.slice["member"] == members_of(head)
+
+    def test_a_small_page_costs_what_it_holds(self, officer: Api, database: Database) -> None:
+        phone = Phone(officer)
+        phone.pull()
+        for somebody in islice(phone.rows["member"], 60):
+            done(officer.patch(f"/v1/members/{somebody}", json={"address": "Nơi khác"}))
+        with counted(database) as whole:
+            assert phone.ask().json()["checkpoint"]
+        phone.max_bytes = LEAST_BYTES
+        with counted(database) as small:
+            assert not phone.ask().json()["checkpoint"]
+        assert len(small) < 2 * len(whole)
+        phone.pull()
+        assert phone.slice["member"] == members_of(officer)
 
     def test_others_are_not_told(self, head: Api, api: Api) -> None:
         phone = Phone(head)

@@ -33,8 +33,9 @@ from app.services.sync.pages import BoundedPage, Item, dropped, kept
 from app.services.sync.slices import Key
 from app.services.units.rows import find_many
 
-# Changes that are read for a page at most.
-MOST_CHANGES: Final = 500
+# Changes that are read at a time at most, and the bytes that one of them is reckoned to bring.
+_MOST_CHANGES: Final = 500
+_BYTES_OF_A_CHANGE: Final = 500
 _MOVES: Final = frozenset({Operation.left_scope, Operation.entered_scope})
 _GONE: Final = frozenset({Operation.deleted, Operation.erased})
 # Of each kind: the keys of rows, and whether they have come into the scope.
@@ -79,14 +80,17 @@ def unread(
     day: date,
     circle: Circle,
     after: int,
+    room: int,
 ) -> tuple[ChangeBatch, bool]:
-    """The next changes in these units that decide about rows of these kinds; whether they are all."""
+    """The next changes in these units that decide about rows of these kinds, about as many as there is
+    room for; whether they are all."""
+    most = max(1, min(_MOST_CHANGES, room // _BYTES_OF_A_CHANGE))
     entities = {"unit"}
     for kind in kinds:
         entities |= {kind.entity, *(each.entity for each in kind.follows)}
     walk = places_within(circle.reaches, entities, sqlite=on_sqlite(db))
-    rows = [*db.execute(walk((after,), MOST_CHANGES))]
-    is_all = len(rows) < MOST_CHANGES
+    rows = [*db.execute(walk((after,), most))]
+    is_all = len(rows) < most
     until = None if is_all else rows[-1].seq
     rows += _elsewhere(db, kinds, day, circle, (after, until))
     return ChangeBatch(sorted(rows, key=attrgetter("seq"))), is_all

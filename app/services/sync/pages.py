@@ -16,12 +16,18 @@ class BoundedPage:
 
     def __init__(self, room: int) -> None:
         self.room = room
+        self._size = room
         self.items: list[bytes] = []
         self.shown: list[Mapping[str, Any]] = []
 
     @property
     def is_full(self) -> bool:
         return self.room <= 0
+
+    @property
+    def is_nearly_full(self) -> bool:
+        """What room there is costs more to look for rows than it holds of them."""
+        return self.room < self._size // 4
 
     def fits(self, size: int) -> bool:
         """The first item fits whatever its size, so that every page gets on."""

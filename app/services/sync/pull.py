@@ -131,7 +131,7 @@ class _Pull:
         self.cursor = replace(self.cursor, epoch=position.epoch, given_at=utc_now(), walk=walk)
         if self.cursor.walk is not None and not self._walked(given):
             return False
-        while not self.page.is_full:
+        while not self.page.is_nearly_full:
             if self._has_all(position.seq):
                 return True
             if self.cursor.walk is not None:
@@ -254,11 +254,12 @@ class _Pull:
         had = cursor.perhaps | cursor.whole
         kinds = [kind for kind in self.kinds if had.may_hold(kind)]
         day = local_today()
-        batch, is_all = deltas.unread(self.db, kinds, day, had.circle, cursor.seq)
+        room = self.page.room
+        batch, is_all = deltas.unread(self.db, kinds, day, had.circle, cursor.seq, room)
         if not batch.rows:
             self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
             return True
-        page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, self.page.room)
+        page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, room)
         if not self.page.take(page):
             self.page.room = 0
             return False
@@ -268,7 +269,9 @@ class _Pull:
             walk = SnapshotWalk(self.scope, day, self._wanted(), tuple(moved))
             self.cursor = replace(self.cursor, walk=walk)
             return False
-        if is_all and done is batch:
+        if done is not batch:
+            self.page.room = 0
+        elif is_all:
             self.cursor = replace(self.cursor, seq=last, perhaps=cursor.whole)
             return True
         return False
