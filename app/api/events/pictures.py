@@ -12,6 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import SessionPath
 from app.api.http.kept_files import FILE, FileResponse, linked, sent
 from app.api.http.paging import STREAMED, listing
+from app.api.http.ranges import ASKED
 from app.api.http.routing import Router
 from app.models.base import ListQuery
 from app.models.events.pictures import PictureCreate, PicturePage, PictureRead, PictureUpdate
@@ -73,7 +74,11 @@ def delete_session_picture(session: Session, actor: ActorDep, picture_id: Pictur
 
 
 @router.get(
-    "/session-pictures/{picture_id}/content", response_class=FileResponse, responses=FILE, head=True
+    "/session-pictures/{picture_id}/content",
+    response_class=FileResponse,
+    responses=FILE,
+    head=True,
+    openapi_extra=ASKED,
 )
 def get_session_picture(
     db: Connection,

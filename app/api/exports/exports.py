@@ -7,16 +7,13 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
-from app.api.http.answers import attachment
-from app.api.http.conditional import matches
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
-from app.api.http.kept_files import FileResponse
-from app.api.http.middleware import HEAD_ONLY
+from app.api.http.kept_files import in_parts
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import Pending, answer_when_over
 from app.api.http.problems import problem_response
-from app.api.http.ranges import ACCEPTED, IN_PARTS, part_asked
+from app.api.http.ranges import ASKED, IN_PARTS
 from app.api.http.routing import Router
 from app.json_values import json_bytes
 from app.models.exports.exports import (
@@ -95,7 +92,7 @@ def get_export(db: Connection, actor: ActorDep, export_id: ExportPath) -> Respon
     return _answered(db, actor, export_id, 200)
 
 
-@router.get("/{export_id}/files/{name}", responses=_FILE, head=True)
+@router.get("/{export_id}/files/{name}", responses=_FILE, head=True, openapi_extra=ASKED)
 def get_export_file(
     db: Connection, actor: ActorDep, request: Request, export_id: ExportPath, name: NamePath
 ) -> Response:
@@ -103,18 +100,4 @@ def get_export_file(
     `If-Range`, its ETag. 410 when its time is over, or my rights are others than those it was made with:
     have another one made."""
     file = orders.file_of(db, actor, export_id, name)
-    tag = f'"{file.sha256}"'
-    headers = attachment(name) | ACCEPTED | {"ETag": tag}
-    if matches(request, tag):
-        return Response(status_code=304, headers=headers)
-    part = part_asked(request, tag, file.bytes)
-    content = orders.content_of(db, file, 0 if part is None else part.start)
-    length = file.bytes if part is None else part.end - part.start
-    headers |= {"Content-Length": str(length)}
-    status, chunks = 200, content.chunks
-    if part is not None:
-        status, chunks = 206, part.of(chunks)
-        headers |= part.headers
-    if request.scope.get(HEAD_ONLY):
-        return Response(None, status, headers, content.media_type)
-    return FileResponse(chunks, status, headers, content.media_type)
+    return in_parts(request, orders.content_of(db, file, name))

@@ -16,6 +16,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.endpoints import in_thread
 from app.api.http.kept_files import FILE, FileResponse, sent
 from app.api.http.problems import problem_response
+from app.api.http.ranges import ASKED
 from app.api.http.routing import Responses, Router
 from app.api.http.server import server_of
 from app.api.http.threads import Threads
@@ -231,7 +232,13 @@ def delete_file(session: Session, actor: ActorDep, request: Request, file_id: Fi
     return Response(status_code=204, headers={"Tus-Resumable": tus.VERSION})
 
 
-@router.get("/{file_id}/content", response_class=FileResponse, responses=FILE, head=True)
+@router.get(
+    "/{file_id}/content",
+    response_class=FileResponse,
+    responses=FILE,
+    head=True,
+    openapi_extra=ASKED,
+)
 def get_file_content(
     db: Connection,
     actor: ActorDep,

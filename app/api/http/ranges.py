@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from app.api.http.middleware import HEAD_ONLY
 from app.api.http.problems import problem_response
 from app.errors import Problem
 
@@ -17,6 +18,23 @@ _CONTENT_RANGE: Final[dict[str, Any]] = {
         "description": "Which bytes of how many.",
         "schema": {"type": "string", "examples": ["bytes 1000-1999/5000"]},
     }
+}
+# What a client may send, as the contract describes it.
+ASKED: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "Range",
+            "in": "header",
+            "description": "`bytes=1000-`, `bytes=0-999` or `bytes=-500`: only these bytes are sent.",
+            "schema": {"type": "string"},
+        },
+        {
+            "name": "If-Range",
+            "in": "header",
+            "description": "The ETag of the bytes that are there already: of other ones all are sent.",
+            "schema": {"type": "string"},
+        },
+    ]
 }
 IN_PARTS: Final[dict[int | str, dict[str, Any]]] = {
     206: {"description": "The part that `Range` asks for.", "headers": _CONTENT_RANGE},
@@ -48,9 +66,11 @@ class Part:
 
 def part_asked(request: Request, tag: str, size: int) -> Part | None:
     """The part of a file that a request asks for; None: all of it, as for several parts at once, what is
-    no range of bytes, and an `If-Range` that names another file. 416 for what lies behind its end."""
+    no range of bytes, an `If-Range` that names another file, and a HEAD (RFC 9110, 14.2). 416 for what
+    lies behind its end."""
     found = _BYTES.fullmatch(request.headers.get("range", "").replace(" ", "").lower())
-    if found is None or request.headers.get("if-range", tag) != tag:
+    is_head = bool(request.scope.get(HEAD_ONLY))
+    if found is None or is_head or request.headers.get("if-range", tag) != tag:
         return None
     first, last, of_end = (None if text is None else int(text) for text in found.groups())
     if first is None:

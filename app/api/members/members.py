@@ -12,6 +12,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import MemberPath
 from app.api.http.kept_files import FILE, FileResponse, linked, sent
 from app.api.http.paging import STREAMED, figures, is_file, listing
+from app.api.http.ranges import ASKED
 from app.api.http.routing import Router
 from app.models.files.files import FileLinkCreate, FileLinkRead, FileQuery
 from app.models.members.lists import (
@@ -90,7 +91,13 @@ def get_member(
     return answer
 
 
-@router.get("/{member_id}/photo", response_class=FileResponse, responses=FILE, head=True)
+@router.get(
+    "/{member_id}/photo",
+    response_class=FileResponse,
+    responses=FILE,
+    head=True,
+    openapi_extra=ASKED,
+)
 def get_member_photo(
     db: Connection,
     actor: ActorDep,

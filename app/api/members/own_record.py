@@ -11,6 +11,7 @@ from app.api.http.deps import ActorDep
 from app.api.http.ids import CorrectionPath
 from app.api.http.kept_files import FILE, FileResponse, sent
 from app.api.http.paging import STREAMED, listing
+from app.api.http.ranges import ASKED
 from app.api.http.routing import Router
 from app.models.base import Fields, ListQuery
 from app.models.files.files import FileQuery
@@ -38,7 +39,9 @@ def get_own_record(
     return entity(request, record.get_member(db, herself(actor), own_id(actor)), fields=fields)
 
 
-@router.get("/member/photo", response_class=FileResponse, responses=FILE, head=True)
+@router.get(
+    "/member/photo", response_class=FileResponse, responses=FILE, head=True, openapi_extra=ASKED
+)
 def get_own_photo(
     db: Connection, actor: ActorDep, request: Request, query: Annotated[FileQuery, Query()]
 ) -> Response:

@@ -1,6 +1,7 @@
 """Asking for an export, and its manifest."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -204,9 +205,10 @@ def file_of(db: Db, actor: Actor, export_id: UUID, name: str) -> Any:
     return found[0]
 
 
-def content_of(db: Db, file: Any, start: int = 0) -> Content:
-    """The bytes of a file, from one on."""
-    return stored.of_record(db, file.file_id, ENTITY, file.export_id, FileSize.full, start)
+def content_of(db: Db, file: Any, name: str) -> Content:
+    """A file, whose tag is the sum that the manifest says."""
+    found = stored.of_record(db, file.file_id, ENTITY, file.export_id, FileSize.full)
+    return replace(found, name=name, tag=f'"{file.sha256}"')
 
 
 def _has_same_rights(db: Db, actor: Actor, row: Any) -> bool:

@@ -5,8 +5,9 @@ and calls `have` when it is written, `give_up` when it is replaced. Erasing the 
 more: `used_by` is declared in the manifest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -39,8 +40,8 @@ _CONTENT = sa.select(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of a file, chunk by chunk. They never change: `tag` is theirs for good. `used_as` and
-    `used_by` name what has the file."""
+    """A file, whose bytes never change: `tag` is theirs for good. `used_as` and `used_by` name what
+    has it. `read` gives its bytes from one on, chunk by chunk; 410 where they are lost."""
 
     file_id: UUID
     used_as: str | None
@@ -49,7 +50,7 @@ class Content:
     media_type: str
     size: int
     tag: str
-    chunks: Iterator[bytes]
+    read: Callable[[int], Iterator[bytes]]
 
 
 def is_reference(value: str | None) -> bool:
@@ -78,14 +79,13 @@ def of_sender(db: Db, actor: Actor, file_id: UUID, size: FileSize) -> Content:
 
 
 def of_record(
-    db: Db, file_id: UUID | None, entity: str, record_id: UUID, size: FileSize, start: int = 0
+    db: Db, file_id: UUID | None, entity: str, record_id: UUID, size: FileSize
 ) -> Content:
-    """A file of a record that the caller may read, from a byte on; 404 where the record does not have
-    it."""
+    """A file of a record that the caller may read; 404 where the record does not have it."""
     if file_id is None:
         raise not_found()
     its = (col(StoredFile.used_as) == entity, col(StoredFile.used_by) == record_id)
-    return _content(db, file_id, size, *its, start=start)
+    return _content(db, file_id, size, *its)
 
 
 def of_link(db: Db, file_id: UUID, size: FileSize) -> Content:
@@ -93,9 +93,7 @@ def of_link(db: Db, file_id: UUID, size: FileSize) -> Content:
     return _content(db, file_id, size, col(StoredFile.used_by).is_not(None))
 
 
-def _content(
-    db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[bool], start: int = 0
-) -> Content:
+def _content(db: Db, file_id: UUID, size: FileSize, *where: sa.ColumnElement[bool]) -> Content:
     row = db.execute(_CONTENT.where(col(StoredFile.id) == file_id, *where)).one_or_none()
     if row is None:
         raise not_found()
@@ -104,26 +102,34 @@ def _content(
     if object_id is None:
         raise Problem("file_without_thumbnail")
     shelf = Shelf(store_of(settings_of(db)), row.secret)
-    first, rest = _begun(shelf.read(object_id, start))
+    read, length = partial(_begun, shelf, object_id), row.size
+    if small:
+        thumbnail = b"".join(read(0))
+        read, length = partial(_from, thumbnail), len(thumbnail)
     return Content(
         file_id=row.id,
         used_as=row.used_as,
         used_by=row.used_by,
         name=f"{row.id}.{_ENDINGS[row.media_type]}",
         media_type=row.media_type,
-        # A thumbnail is one chunk.
-        size=len(first) if small else row.size,
+        size=length,
         tag=f'"{object_id.hex}"',
-        chunks=chain([first], rest),
+        read=read,
     )
 
 
-def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+def _begun(shelf: Shelf, object_id: UUID, start: int) -> Iterator[bytes]:
     """What is not there is a problem before the answer begins."""
+    chunks = shelf.read(object_id, start)
     try:
-        return next(chunks, b""), chunks
+        first = next(chunks, b"")
     except LOST as error:
         raise Problem("file_lost") from error
+    return chain([first], chunks)
+
+
+def _from(data: bytes, start: int) -> Iterator[bytes]:
+    return iter([data[start:]])
 
 
 # -- what has a file
