@@ -6,7 +6,7 @@ What only one command needs (alembic, rich, the demo) is imported in it: `serve`
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from socket import socket
@@ -22,6 +22,7 @@ from app import logs, memory
 from app.api.http import contract
 from app.api.http.connections import BoundedConnection
 from app.cautions import cautions
+from app.cli_check import check
 from app.config import BadSettings, Settings, get_settings
 from app.db import Database, make_file
 from app.errors import Problem
@@ -35,7 +36,6 @@ from app.services.accounts import bootstrap
 from app.services.attendance import code_keys
 from app.services.backups.files import BackupRefused
 from app.services.capabilities import CAPABILITIES, install
-from app.services.figures import recounting
 from app.services.files.stores import ensure_works
 from app.services.kernel import (
     changes,
@@ -84,7 +84,6 @@ def _of_database(error: DBAPIError) -> str:
 app = typer.Typer(
     cls=Commands, help="Hội Số: the backend of a women's union.", no_args_is_help=True
 )
-check = typer.Typer(help="Compare what is stored with what it was made of.", no_args_is_help=True)
 app.add_typer(check, name="check")
 
 
@@ -359,21 +358,6 @@ def unit(
             session, level=level, name=name, opened_on=opened_on.date(), code=code
         )
     typer.echo(f"unit {unit_id}: {name}")
-
-
-@check.command("figures")
-def check_figures(
-    repair: Annotated[bool, typer.Option(help="Drop what is wrong; it is counted anew.")] = False,
-) -> None:
-    """Recount the roll-ups of figures; ends with 1 when one is wrong and not repaired."""
-    with closing(Database(get_settings())) as database:
-        wrong = recounting.check(database, repair=repair)
-    for each in wrong:
-        typer.echo(f"wrong: {each.rows} of unit {each.unit_id} on {each.day}")
-    dropped = f"{len(wrong)} dropped" if repair else f"{len(wrong)} wrong"
-    typer.echo(f"recounted all roll-ups: {dropped}")
-    if wrong and not repair:
-        raise typer.Exit(1)
 
 
 @app.command()

@@ -56,8 +56,7 @@ def restore(settings: Settings, file: Path, losses_accepted_by: str | None) -> N
 def _tell_lost(lost: Sequence[Lost], where: str) -> None:
     typer.echo(f"hoiso: {len(lost)} files that the database names are {where}", err=True)
     for each in lost[:_TOLD_MOST]:
-        of = f" of {each.used_as} {each.used_by}" if each.used_by else ""
-        typer.echo(f"  file {each.file_id}{of}", err=True)
+        typer.echo(f"  {each}", err=True)
 
 
 def new_epoch(settings: Settings) -> None:

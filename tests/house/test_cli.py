@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -28,6 +29,8 @@ from app.models.kernel.idempotency import IdempotentAnswer
 from app.models.kernel.units import Unit
 from app.models.members.members import Member
 from app.services.figures.sums import series_of
+from app.services.files import checking
+from app.services.files.keeping import Lost
 from tests.helpers.client import Api, utc_now
 
 PASSWORD = "a-password-of-the-cli"
@@ -366,3 +369,12 @@ class TestCheck:
         assert done("check", "figures", "--repair").endswith("1 dropped\n")
         assert count(FigureDay) == 0
         assert done("check", "figures") == right
+
+    def test_a_lost_file_is_named(self, rooted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert done("check", "files").startswith("looked for all files: 0 lost; 0 objects")
+        lost = Lost(UUID(int=7), "member", UUID(int=8))
+        found = checking.Found(lost=[lost], unnamed=2)
+        monkeypatch.setattr(checking, "check", lambda database: found)
+        result = hoiso("check", "files")
+        assert result.exit_code == 1
+        assert f"lost: file {UUID(int=7)} of member {UUID(int=8)}\n" in result.output

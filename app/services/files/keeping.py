@@ -13,11 +13,12 @@ from app.clock import utc_now
 from app.db import Database
 from app.models.files.files import FilePiece, FileUpload, StoredFile
 from app.models.kernel.changes import ChangeSource
+from app.services.files.protocol import Store
 from app.services.files.stores import store_of
 from app.services.kernel import changes, due
 from app.services.kernel.access import Db
 
-_CHUNK: Final = 500
+CHUNK: Final = 500
 # An object is written before the row that names it.
 _GRACE: Final = timedelta(hours=1)
 
@@ -30,7 +31,7 @@ def forget_expired(session: Session) -> int:
     uploads = session.connection().execute(late).rowcount
     over = (col(StoredFile.expires_at) <= now, col(StoredFile.used_by).is_(None))
     # Locked: a record may just be given one of them.
-    found = select(StoredFile).where(*over).limit(_CHUNK).with_for_update(skip_locked=True)
+    found = select(StoredFile).where(*over).limit(CHUNK).with_for_update(skip_locked=True)
     files = session.exec(found).all()
     for file in files:
         session.delete(file)
@@ -49,14 +50,19 @@ def remove_unnamed(database: Database) -> int:
         if due.asks_until(db) is not None or not _has_files(db):
             return 0
     store = store_of(database.settings)
-    names = store.names(utc_now() - _GRACE)
+    names = settled(store)
     removed = 0
-    while chunk := list(islice(names, _CHUNK)):
+    while chunk := list(islice(names, CHUNK)):
         with database.reading() as db:
             over = unnamed(db, chunk)
         store.remove(over)
         removed += len(over)
     return removed
+
+
+def settled(store: Store) -> Iterator[UUID]:
+    """The objects that a row should name by now."""
+    return store.names(utc_now() - _GRACE)
 
 
 def _has_files(db: Db) -> bool:
@@ -75,6 +81,10 @@ class Lost(NamedTuple):
     used_as: str | None
     used_by: UUID | None
 
+    def __str__(self) -> str:
+        of = f" of {self.used_as} {self.used_by}" if self.used_by else ""
+        return f"file {self.file_id}{of}"
+
 
 _NAMES: Final[tuple[Any, ...]] = (FilePiece.id, StoredFile.object_id, StoredFile.thumbnail_id)
 
@@ -83,7 +93,7 @@ def names(db: Db) -> Iterator[UUID]:
     """All of them, in their order, as they are read."""
     each = (sa.select(column).where(column.is_not(None)) for column in _NAMES)
     every = sa.union_all(*each).order_by(sa.text("1"))
-    found = db.execute(every, execution_options={"yield_per": _CHUNK}).scalars()
+    found = db.execute(every, execution_options={"yield_per": CHUNK}).scalars()
     try:
         yield from found
     finally:
