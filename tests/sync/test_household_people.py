@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.clock import local_today
+from app.clock import local_today, utc_now
 from app.db import Database
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.client import Api
@@ -61,6 +61,42 @@ def test_one_moves_in_becomes_head_and_the_other_leaves(head: Api, home: Json) -
         ("person_left", "2025-06-01"),
     ]
     assert verdicts(head, leaves, heads, son) == ["duplicate"] * 3
+
+
+@pytest.mark.parametrize(
+    ("noted", "expected"),
+    [
+        (timedelta(days=2), timedelta(days=2)),
+        (timedelta(days=-2), timedelta()),  # a clock ahead of ours
+        (timedelta(days=365 * 50), timedelta()),  # one that began again
+    ],
+)
+def test_what_says_no_day_is_of_the_day_it_was_noted(
+    head: Api, unit_id: UnitIds, noted: timedelta, expected: timedelta
+) -> None:
+    """A household, who came into it, who heads it and who left it, all sent days later."""
+    at = {"occurred_at": (utc_now() - noted).isoformat()}
+    day = (local_today() - expected).isoformat()
+    house = {"branch_id": unit_id["phuongvi-1"], "people": [SON | {"relation": "head"}]}
+    made = operation("household.create", str(uuid4()), house) | at
+    came = added(made, full_name="Hà Văn Hai") | at
+    heads = operation("household.change_head", made["id"], {"head_id": came["id"]}) | at
+    assert verdicts(head, made, came, heads) == ["applied"] * 3
+    home = head.get(f"/v1/households/{made['id']}").json()
+    [gone] = [each["person_id"] for each in home["people"] if each["person_id"] != came["id"]]
+    assert verdicts(head, removed(made, gone) | at) == ["applied"]
+    assert home["opened_on"] == day
+    events = head.get(f"/v1/households/{made['id']}/events").json()["items"]
+    assert {each["effective_on"] for each in events} == {day}
+    patch = {"household_id": made["id"], "visited_on": day, "visitors": ["Lan"]}
+    assert verdicts(head, operation("visit.add", str(uuid4()), patch) | at) == ["applied"]
+
+
+def test_a_day_that_is_said_is_that_day(head: Api, home: Json) -> None:
+    sent = added(home, effective_on="2024-01-01")
+    assert verdicts(head, sent | {"occurred_at": utc_now().isoformat()}) == ["applied"]
+    events = head.get(f"/v1/households/{home['id']}/events").json()["items"]
+    assert events[-1]["effective_on"] == "2024-01-01"
 
 
 def test_a_member_moves_in(head: Api, home: Json, someone: Json) -> None:

@@ -64,6 +64,7 @@ KINDS: Final = (
         entity="household",
         body=HouseholdCreate,
         apply=_create,
+        since="opened_on",
     ),
     OperationKind(
         name="household.update",
@@ -82,6 +83,7 @@ KINDS: Final = (
         values_of="household_person",
         body=PersonAddNote,
         apply=_add_person,
+        since="effective_on",
         subject=lambda _, body: body.household_id,
         states_fact=True,
     ),
@@ -93,6 +95,7 @@ KINDS: Final = (
         values_of="household_person",
         body=PersonLeaveNote,
         apply=_remove_person,
+        since="effective_on",
         subject=lambda _, body: body.household_id,
         states_fact=True,
     ),
@@ -103,6 +106,7 @@ KINDS: Final = (
         entity="household",
         body=HeadChange,
         apply=_change_head,
+        since="effective_on",
         states_fact=True,
     ),
 )

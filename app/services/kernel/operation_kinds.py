@@ -67,6 +67,8 @@ class OperationKind:
     `whole`: all its fields are one answer; where others have given another one meanwhile it is refused.
     `states_fact`: it says what happened, so that it is taken from who has lost the unit since.
     `kept`: the record that an id of a record merged away is now.
+    `since`: the field that says from which day it holds, "today" where it is left out: of an operation
+    that is the day it was noted, and not the day it came.
     """
 
     name: str
@@ -82,3 +84,4 @@ class OperationKind:
     whole: bool = False
     states_fact: bool = False
     kept: Callable[[Db, UUID], UUID | None] | None = None
+    since: str | None = None

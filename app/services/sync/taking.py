@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlmodel import Session
 
+from app.clock import local_day
 from app.errors import FieldError, Problem, field_error, invalid
 from app.models.base import Input
 from app.models.sync.operations import (
@@ -54,7 +55,7 @@ def outcome_of(
     try:
         if task.kind.right is None and row.rescued_by is not None:
             raise Problem("operation_of_herself")
-        body = body_of(task.kind, item, item.patch)
+        body = body_of(task, item.patch)
         missing = predecessors.first_missing(session, row, item)
         if missing is not None:
             return _waiting(task, missing)
@@ -85,13 +86,17 @@ def _passes(problem: Problem) -> bool:
     return "retry_after" in problem.params or problem.code == _CHANGED
 
 
-def body_of(kind: OperationKind, item: OperationItem, patch: Mapping[str, Any]) -> Input:
+def body_of(task: OperationTask, patch: Mapping[str, Any]) -> Input:
     """The body of the API's operation. The operation has its own id and time."""
+    kind, item = task.kind, task.item
     own = _OF_OPERATION & kind.body.model_fields.keys()
     given = {"id": str(item.id), "occurred_at": item.occurred_at.isoformat()}
+    said = {name: given[name] for name in own}
+    if kind.since is not None and patch.get(kind.since) is None:
+        said[kind.since] = local_day(task.noted.happened_at).isoformat()
     errors = [FieldError("body", f"/patch/{name}", "unknown_field") for name in own & patch.keys()]
     try:
-        body = kind.body.model_validate({**patch, **{name: given[name] for name in own}})
+        body = kind.body.model_validate({**patch, **said})
     except ValidationError as error:
         errors += [
             field_error({**each, "loc": ("body", "patch", *each["loc"])}, kind.body.elsewhere)
@@ -156,7 +161,7 @@ class _Act:
     @property
     def written(self) -> dict[str, Any]:
         """The values that were written."""
-        return self.body.model_dump(exclude_unset=not self.kind.whole)
+        return self.body.model_dump()
 
     def found(self, session: Session, actor: Actor) -> "_Act":
         """With the record that it is found to be about, if there is one by now."""
@@ -167,7 +172,7 @@ class _Act:
 
     def only(self, names: Iterable[str]) -> "_Act":
         patch = {name: self.task.item.patch[name] for name in names}
-        return replace(self, body=body_of(self.kind, self.task.item, patch))
+        return replace(self, body=body_of(self.task, patch))
 
 
 def _merge(session: Session, actor: Actor, act: _Act) -> Outcome:
@@ -309,7 +314,7 @@ def do_for(
     session: Session, actor: Actor, task: OperationTask, subject_id: UUID, expected: Expected
 ) -> Outcome:
     """Do what waited for a decision, now that it has been accepted by this actor."""
-    body = body_of(task.kind, task.item, task.item.patch)
+    body = body_of(task, task.item.patch)
     act = _Act(task, body, task.kind.subject(task.item.id, body), subject_id)
     done = _attempt(session, actor, act, expected)
     return _done(session, actor, act, done, OperationState.applied)
