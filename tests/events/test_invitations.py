@@ -294,12 +294,17 @@ class TestMinutes:
         refused(home.post(f"{path}/sign"), 404, "not_found")
         body = {
             "body": "Chị em bàn việc thu gom rác thải nhựa.",
-            "decisions": [{"text": "Thu gom chủ nhật", "who": "Chị Lan", "due_on": "2026-12-20"}],
+            "decisions": [
+                {"text": "Thu gom chủ nhật", "who": "Chị Lan", "due_on": "2026-12-20"},
+                {"text": "Mua thùng rác"},
+            ],
             "photos": [{"title": "Ảnh toàn cảnh", "url": "https://anh.example/1.jpg"}],
         }
         written = home.patch(path, json=body)
         assert written.status_code == 200, written.text
-        assert written.json()["decisions"][0]["due_on"] == "2026-12-20"
+        first, second = written.json()["decisions"]
+        assert first["due_on"] == "2026-12-20"
+        assert second == {"text": "Mua thùng rác", "who": None, "due_on": None}
         refused(home.post(f"{path}/sign"), 409, "session_state")
         acted(home, f"/v1/sessions/{held['id']}/close")
         changed = home.patch(path, json={"attachments": body["photos"]})

@@ -38,7 +38,7 @@ def update(
     minutes, is_new = _find(session, sitting)
     ensure_revision(0 if is_new else minutes.revision, expected)
     _ensure_unsigned(minutes)
-    for name, value in body.model_dump(exclude_unset=True, mode="json").items():
+    for name, value in body.model_dump(mode="json").items():
         setattr(minutes, name, value)
     session.add(minutes)
     session.flush()
