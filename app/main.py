@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -44,6 +44,7 @@ def create_app(
         gc.freeze()
         server = serving(app)
         with (
+            closing(server.database),
             sequencer.background(server.database) as numbering,
             upkeep.in_server(server.database) as upkeeping,
             job_workers.in_server(server.database) as jobs,
@@ -52,7 +53,6 @@ def create_app(
         ):
             server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]
             yield
-        server.database.close()
 
     app = FastAPI(
         title="Hội Số",

@@ -165,9 +165,9 @@ class Database:
         if self.replica is not None:
             self.replica.close()
         self.sender.close()
-        self.writer.dispose()
+        engines.end(self.writer)
         if self.job_engine is not None:
-            self.job_engine.dispose()
+            engines.end(self.job_engine)
 
 
 class _Turns(AbstractContextManager[None]):

@@ -49,6 +49,20 @@ def make_file(settings: Settings) -> None:
         file.touch(mode=0o600)
 
 
+def end(engine: Engine) -> None:
+    """Close its connections: those at work when they are given back, for the pool that would close
+    them is gone."""
+    pool = engine.pool
+    engine.dispose()
+    sa.event.listen(pool, "checkin", _close)
+    pool.dispose()  # what was given back meanwhile
+
+
+def _close(connection: Any, _: object) -> None:
+    if connection is not None:  # it was not broken
+        connection.close()
+
+
 def _on_sqlite(settings: Settings) -> tuple[Engine, Engine]:
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 or newer is needed")

@@ -8,6 +8,8 @@ from weakref import WeakSet
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from app.db.engines import end
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,7 @@ class Reads:
             kept.give_back()
         # Threads that live on keep nothing of this database.
         self._of_thread = threading.local()
-        self.engine.dispose()
+        end(self.engine)
 
 
 def _again_when_cut(read: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """Statements that the two databases word differently mean the same on both."""
 
 import re
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -164,6 +165,27 @@ class TestLimitsOfTime:
         jobs = database.job_engine
         assert self.shown(jobs, "idle_in_transaction_session_timeout") == "1min"
         assert self.shown(jobs, "statement_timeout") == "30s"
+
+
+@pytest.mark.parametrize("name", ["reader", "writer"])
+def test_a_connection_at_work_is_closed_when_it_is_given_back(
+    database: Database, name: str
+) -> None:
+    """A thread that outlives its server leaves none open."""
+    ended = Database(database.settings)
+    connection = getattr(ended, name).connect()
+    given = connection.connection.driver_connection
+    ended.close()
+    assert connection.execute(sa.select(sa.literal(1))).scalar_one() == 1
+    connection.close()
+    if ON_POSTGRESQL:
+        assert given.closed
+    else:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            given.execute("SELECT 1")
+    # Whoever asks again gets a new one, which is kept.
+    with closing(ended), ended.reading() as again:
+        assert again.execute(sa.select(sa.literal(1))).scalar_one() == 1
 
 
 def test_no_connection_of_a_pool_is_given_a_setting() -> None:
