@@ -235,3 +235,17 @@ class TestKeeping:
                 .values(valid_to=local_today() - timedelta(days=1))
             )
         refused(officer.get(mine["files"][0]["path"]), 410, "export_rights_changed")
+
+
+def test_the_log_of_exports_has_it(api: Api, officer: Api, work: Work, unit_id: UnitIds) -> None:
+    unit, fields = unit_id["phuongvi-1"], {"member": ["phone"]}
+    body = {"kinds": ["unit", "member"], "unit": unit, "fields": fields | {"unit": ["name"]}}
+    manifest = exported(officer, work, **body)
+    [noted] = done(officer.get("/v1/export-log"))["items"]
+    assert noted["path"] == f"/v1/exports/{manifest['id']}"
+    assert noted["filters"] == {"kinds": ["unit", "member"], "unit": unit}
+    assert noted["fields"] == ["unit.id", "unit.name", "member.id", "member.phone"]
+    assert noted["rows"] == sum(file["rows"] for file in manifest["files"])
+    assert noted["format"] == "ndjson"
+    assert noted["finished_at"] is not None
+    assert noted in done(api.as_("phutho").get("/v1/export-log"))["items"]

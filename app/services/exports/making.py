@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,13 +12,14 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.clock import local_day, local_today, utc_now
+from app.db import chunks
 from app.models.exports.exports import ExportFile
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.exports import keeping, orders
 from app.services.exports.writing import Written
 from app.services.files.made import FileInMaking
-from app.services.kernel import bulk_reads
+from app.services.kernel import bulk_reads, export_log
 from app.services.kernel.access import Actor
 from app.services.kernel.following import Position
 from app.services.kernel.jobs import Task
@@ -108,19 +111,16 @@ class _Making:
 
     def _pages(self, kind: SyncKind) -> Iterator[Rows]:
         after: slices.Key | None = None
-        day, circle = local_today(), self.scope.circle
+        circle = self.scope.circle
         while self.scope.may_hold(kind):
-            found = slices.keys_after(
-                *(self.db, kind, self.actor, day, circle, None, after), kept_only=True
-            )
-            keys = [each.key for each in found]
-            rows = slices.read(self.db, kind, self.actor, keys)
-            page = [rows[key] for key in keys if key in rows]
+            keys = slices.kept_keys(self.db, kind, self.actor, local_today(), circle, after)
+            found = (kind.rows(self.db, self.actor, part) for part in chunks(keys))
+            page = sorted(chain.from_iterable(found), key=itemgetter("id"))
             self._note(kind, page)
             self.rows += len(page)
             self.task.progress(self.rows, None)
             yield page
-            if len(found) < kind.page:
+            if len(keys) < kind.page:
                 return
             after = keys[-1]
 
@@ -148,7 +148,22 @@ class _Making:
             seq=self.position.seq,
         )
         bulk_reads.note(session, reading, self._read())
+        self._note_export(session)
         return True
+
+    def _note_export(self, session: Session) -> None:
+        """In the log of exports, as a list that left as a file: `fields` are those of each kind."""
+        unit = {} if self.order.unit_id is None else {"unit": self.order.unit_id}
+        export_log.note(
+            session,
+            self.actor.account_id,
+            request_id=self.task.request_id or "",
+            path=f"/v1/exports/{self.order.id}",
+            filters={"kinds": self.order.kinds, **unit},
+            fields=[f"{told.kind}.{name}" for _, told in self.files for name in told.columns],
+            format_=ExportFormat(self.order.format),
+            rows=self.rows,
+        )
 
     def _given(self) -> Cursor:
         return Cursor(

@@ -48,6 +48,34 @@ def begin(
     return export_id
 
 
+def note(
+    session: Session,
+    account_id: UUID,
+    *,
+    request_id: str,
+    path: str,
+    filters: Mapping[str, Any],
+    fields: Sequence[str],
+    format_: ExportFormat,
+    rows: int,
+) -> None:
+    """What a job has made ready, in its transaction."""
+    now = utc_now()
+    row = {
+        "id": new_id(),
+        "account_id": account_id,
+        "at": now,
+        "request_id": request_id,
+        "path": path[:200],
+        "filters": dict(filters),
+        "fields": list(fields),
+        "format": format_,
+        "rows": rows,
+        "finished_at": now,
+    }
+    session.connection().execute(sa.insert(ExportRecord), row)
+
+
 def _kept(name: str, value: Any) -> Any:
     """As it was asked, but no phone or citizen id: the audit is no place to read them."""
     is_search = name == "q" and isinstance(value, str)

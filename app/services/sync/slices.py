@@ -90,6 +90,17 @@ def keys_after(
     return [_place(row) for row in rows]
 
 
+def kept_keys(
+    db: Connection, kind: SyncKind, actor: Actor, day: date, circle: Circle, after: Key | None
+) -> Sequence[Key]:
+    """The next keys of a kind, of the rows that the actor keeps and that concern these units."""
+    wanted = kept_rows(kind, actor, day, col(kind.model.id))
+    wanted = wanted.where(concerns(kind, actor, day, circle))
+    if after is not None:
+        wanted = wanted.where(col(kind.model.id) > after)
+    return db.execute(wanted.order_by(col(kind.model.id)).limit(kind.page)).scalars().all()
+
+
 def concerns(kind: SyncKind, actor: Actor, day: date, circle: Circle) -> sa.ColumnElement[bool]:
     """Rows that stand in these units, and those kept ones that show somebody who does."""
     here = stands_in(kind, circle)
