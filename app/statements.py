@@ -184,3 +184,26 @@ def _days_between_texts(element: DaysBetween, compiler: SQLCompiler, **options: 
 def _days_between(element: DaysBetween, compiler: SQLCompiler, **options: Any) -> str:
     later, earlier = (compiler.process(each, **options) for each in element.clauses)
     return f"(CAST({later} AS DATE) - CAST({earlier} AS DATE))"
+
+
+class NotLookedUp(sa.sql.functions.GenericFunction[int]):
+    """The column of a table that is to be read first, and joined by the indexes of the others: SQLite
+    would rather read all of a large one and look this up for each of its rows."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(NotLookedUp, "sqlite")
+def _without_index(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{_column(element, compiler, **options)}"
+
+
+@compiles(NotLookedUp)
+def _plain_column(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
+    return _column(element, compiler, **options)
+
+
+def _column(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
+    [column] = element.clauses
+    return compiler.process(column, **options)

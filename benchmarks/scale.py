@@ -98,7 +98,8 @@ class Draw:
         if unit.level is UnitLevel.branch:
             some = sa.select(*columns).where(of_branch == unit.id)
             return self.some(self.db.execute(some).all())
-        rows = sa.select(*columns).limit(1).offset(self.rng.randrange(20))
+        rows = sa.select(*columns).order_by(col(Member.id)).limit(1)
+        rows = rows.offset(self.rng.randrange(20))
         drawn = [self.db.execute(rows.where(of_branch == each)).first() for each in self.branches()]
         return [row for row in drawn if row is not None]
 

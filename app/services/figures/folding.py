@@ -37,7 +37,7 @@ from app.services.kernel.access import Db
 # So many units are counted on all days in one statement.
 FEW_UNITS = 50
 # Of days and units, where days are counted that are missing: what is counted at once is in memory at once.
-_UNITS_AT_ONCE = 2_000
+_UNITS_AT_ONCE = 12_000
 
 
 def fold(database: Database) -> int:

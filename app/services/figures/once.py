@@ -131,7 +131,8 @@ def of_days(db: Db, series: Series, days: Sequence[date]) -> list[CountedKey]:
     place = alone(None, [series.period(day) for day in days])
     rows = rows_of(series.source, place)
     in_several = sa.func.min(rows.c.unit_id) < sa.func.max(rows.c.unit_id)
-    several = sa.select(rows.c.key).group_by(rows.c.period, rows.c.key).having(in_several)
+    several = sa.select(rows.c.key).select_from(place.stand_at(rows))
+    several = several.group_by(rows.c.period, rows.c.key).having(in_several)
     keys = sorted(set(db.execute(several).scalars()))
     return [
         each
