@@ -27,6 +27,7 @@ from tests.helpers.meetings import made
 from tests.helpers.phone import Phone, differing, fresh_slice
 from tests.kernel.changes import done, head
 from tests.reorganisations.branches import Branches
+from tests.reorganisations.elsewhere import to_another_province
 from tests.sync.acts import granted, move_unit
 
 NAMED = {"birth_date": "1980", "joined_on": "2015"}
@@ -288,6 +289,39 @@ class TestReorganisations:
         assert people <= set(other.rows["member"])
         assert not people & set(of_commune.rows["member"])
         assert people == set(phone.rows["member"])
+
+    @pytest.mark.parametrize("beside", [True, False])
+    def test_a_unit_above_that_goes_to_another_province(
+        self,
+        phone: Phone,
+        of_commune: Phone,
+        api: Api,
+        database: Database,
+        unit_id: UnitIds,
+        beside: bool,
+    ) -> None:
+        """Its change is in the log of the commune, and the records of its branches say the province."""
+        of_one = Phone(of_commune.api, unit=unit_id["phuongvi-2"])
+        untouched = Phone(api.as_("tienluong-1"))
+        for each in (of_one, untouched):
+            each.pull()
+        if beside:  # changes of her own on the same page
+            somebody = min(phone.rows["member"])
+            done(of_commune.api.patch(f"/v1/members/{somebody}", json={"address": "Khu 9"}))
+        province = to_another_province(api, database, unit_id, unit_id["phuongvi"])
+        for each in (phone, of_commune, of_one):
+            kept = {*each.rows["member"]}
+            each.max_bytes = 20_000
+            items = each.pull()
+            assert not {"left_scope", "delete"} & {*ops(items).values()}
+            assert {row["province_id"] for row in each.rows["member"].values()} == {province}
+            assert {*each.rows["member"]} == kept
+        assert differing(phone, fresh_slice(phone.api)) == []
+        assert differing(of_commune, fresh_slice(of_commune.api)) == []
+        assert differing(of_one, fresh_slice(of_one.api, unit=unit_id["phuongvi-2"])) == []
+        for each in (phone, of_commune, of_one):
+            assert each.pull() == []
+        assert untouched.pull() == []
 
 
 class TestRestored:

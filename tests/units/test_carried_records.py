@@ -15,6 +15,7 @@ from tests.helpers.answers import Json, UnitIds, refused
 from tests.helpers.client import Api, writing
 from tests.helpers.homes import attributed, home
 from tests.kernel.changes import account, done, head, someone
+from tests.reorganisations.elsewhere import to_another_province
 from tests.units.units import ago, moved
 
 
@@ -117,6 +118,22 @@ def test_what_is_masked_stays_masked_where_only_the_move_is_read(moving: Moving)
     auditor = moving.history("auditor")
     assert "phone" in auditor["masked"]
     assert values(auditor, "commune_id") == [moving.old, moving.new]
+
+
+def test_a_commune_that_goes_to_another_province_says_the_province(
+    moving: Moving, unit_id: UnitIds
+) -> None:
+    since = head(moving.database)
+    other = to_another_province(moving.api, moving.database, unit_id, moving.old)
+    record = done(moving.api.as_("phutho").get(moving.path))
+    assert (record["province_id"], record["revision"]) == (other, 1)
+    history = moving.history("phutho")
+    assert values(history, "province_id") == [moving.province, other]
+    assert values(history, "commune_id") == [moving.old]
+    assert values(moving.history("phuongvi"), "province_id") == [moving.province, other]
+    head(moving.database)
+    news = done(moving.api.as_("phutho").get(f"/v1/changes?after={since}&kinds=member"))
+    assert news["items"] == []
 
 
 def test_there_and_back(moving: Moving) -> None:

@@ -5,7 +5,7 @@ dropped, whatever has happened to it: that is decided by the rows of now, and no
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -72,6 +72,18 @@ class ChangeBatch:
         return [
             reach_of(db, unit) for unit in find_many(db, ids) if unit.level is not UnitLevel.group
         ]
+
+
+def moved_between(db: Connection, unit_ids: Collection[int], after: int, until: int) -> bool:
+    """Whether one of these units has come to stand elsewhere by these changes."""
+    moves = sa.select(col(Feed.seq)).where(
+        col(Feed.entity) == "unit",
+        col(Feed.entity_id).in_([str(unit_id) for unit_id in sorted(unit_ids)]),
+        col(Feed.seq) > after,
+        col(Feed.seq) <= until,
+        col(Feed.operation) == Operation.entered_scope,
+    )
+    return db.execute(moves.limit(1)).first() is not None
 
 
 def unread(

@@ -24,7 +24,7 @@ from app.services.kernel.offers import Circle, SyncData, SyncKind
 from app.services.sync import cursors, data, deltas, slices
 from app.services.sync.cursors import Cursor, SnapshotWalk
 from app.services.sync.pages import BoundedPage, dropped, kept
-from app.services.sync.scopes import Scope, differing, versions
+from app.services.sync.scopes import Scope, differing, versions, with_all_above
 from app.services.sync.slices import RowPlace
 from app.services.units.rows import find
 from app.services.units.units import find_filter
@@ -111,6 +111,8 @@ class _Pull:
     kinds: list[SyncKind] = field(init=False)
     lists: list[SyncData] = field(init=False)
     scope: Scope = field(init=False)
+    # The units of the phone, with all above them.
+    over: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
         cursor = self.cursor
@@ -121,6 +123,7 @@ class _Pull:
         unit = None if cursor.unit is None else find(self.db, cursor.unit)
         is_gone = unit is None and cursor.unit is not None
         self.scope = Scope() if is_gone else Scope.of(self.db, self.actor, unit)
+        self.over = with_all_above(self.actor, unit)
 
     def fill(self) -> bool:
         """Fill the page; whether the phone has all there is with it."""
@@ -256,22 +259,23 @@ class _Pull:
         day = local_today()
         room = self.page.room
         batch, is_all = deltas.unread(self.db, kinds, day, had.circle, cursor.seq, room)
-        if not batch.rows:
-            self.cursor = replace(cursor, seq=last, perhaps=cursor.whole)
-            return True
         page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, room)
         if not self.page.take(page):
             self.page.room = 0
             return False
+        is_all = is_all and done is batch
+        seq = last if is_all else done.seq
         moved = done.moved_units(self.db)
-        self.cursor = replace(cursor, seq=done.seq)
+        if seq > cursor.seq and deltas.moved_between(self.db, self.over, cursor.seq, seq):
+            moved += had.reaches  # their rows say where they stand
+        self.cursor = replace(cursor, seq=seq)
         if moved:
-            walk = SnapshotWalk(self.scope, day, self._wanted(), tuple(moved))
+            again = tuple(dict.fromkeys(moved))
+            walk = SnapshotWalk(self.scope, day, self._wanted(), again)
             self.cursor = replace(self.cursor, walk=walk)
             return False
         if done is not batch:
             self.page.room = 0
-        elif is_all:
-            self.cursor = replace(self.cursor, seq=last, perhaps=cursor.whole)
-            return True
-        return False
+        if is_all:
+            self.cursor = replace(self.cursor, perhaps=cursor.whole)
+        return is_all

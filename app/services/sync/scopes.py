@@ -93,6 +93,13 @@ def _above(place: HeldGrant | Unit, reach: Reach) -> frozenset[int]:
     return frozenset(unit_id for unit_id in path if unit_id is not None) - {reach.unit_id}
 
 
+def with_all_above(actor: Actor, unit: Unit | None) -> frozenset[int]:
+    """The units of the actor's grants, and `unit`, with all that they stand in."""
+    places: list[HeldGrant | Unit] = [*actor.grants] if unit is None else [*actor.grants, unit]
+    found = (getattr(place, name) for place in places for name in PATH)
+    return frozenset(unit_id for unit_id in found if unit_id is not None)
+
+
 def _with_ids_in_order(reach: Reach) -> Reach:
     return replace(
         reach, communes=tuple(sorted(reach.communes)), former=tuple(sorted(reach.former))
