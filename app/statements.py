@@ -115,7 +115,8 @@ def _cross_join(join: InThisOrder, compiler: Any, **options: Any) -> str:
 
 class NotByIndex(sa.sql.functions.ReturnTypeFromArgs[Any]):
     """A column that SQLite compares, but does not look up: of several conditions that have an index
-    each it reads all rows and sorts them, where one index would give them in order."""
+    each it reads all rows and sorts them, where one index would give them in order; and it reads all of a
+    large table to look the column's up for each row, where an index of that one would find the few."""
 
     inherit_cache = True
 
@@ -184,26 +185,3 @@ def _days_between_texts(element: DaysBetween, compiler: SQLCompiler, **options: 
 def _days_between(element: DaysBetween, compiler: SQLCompiler, **options: Any) -> str:
     later, earlier = (compiler.process(each, **options) for each in element.clauses)
     return f"(CAST({later} AS DATE) - CAST({earlier} AS DATE))"
-
-
-class NotLookedUp(sa.sql.functions.GenericFunction[int]):
-    """The column of a table that is to be read first, and joined by the indexes of the others: SQLite
-    would rather read all of a large one and look this up for each of its rows."""
-
-    type = sa.Integer()
-    inherit_cache = True
-
-
-@compiles(NotLookedUp, "sqlite")
-def _without_index(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
-    return f"+{_column(element, compiler, **options)}"
-
-
-@compiles(NotLookedUp)
-def _plain_column(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
-    return _column(element, compiler, **options)
-
-
-def _column(element: NotLookedUp, compiler: SQLCompiler, **options: Any) -> str:
-    [column] = element.clauses
-    return compiler.process(column, **options)

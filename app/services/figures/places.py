@@ -13,7 +13,7 @@ from app.services.figures.moments import Moment
 from app.services.figures.periods import Days
 from app.services.units import hierarchy
 from app.services.units.hierarchy import UnitTree
-from app.statements import NotLookedUp
+from app.statements import NotByIndex
 
 # Units that have thousands in them, or more.
 _WIDE = (UnitLevel.central, UnitLevel.province, UnitLevel.district)
@@ -132,7 +132,7 @@ def _numbered(selects: Iterable[AnySelect]) -> AnySelect:
 def alone(unit_ids: Sequence[int] | None, stretches: Sequence[Days]) -> PeriodPlaces:
     """Each of these units, or of all, as a part of its own."""
     units: AnySelect = sa.select(
-        NotLookedUp(col(Unit.id)).label("id"),
+        NotByIndex(col(Unit.id)).label("id"),
         col(Unit.id).label("part_id"),
         sa.literal(0).label("tree"),
     )
