@@ -12,6 +12,7 @@ from app.services.disclosure import capability as disclosure
 from app.services.duplicates import capability as duplicates
 from app.services.events import capability as events
 from app.services.exports import capability as exports
+from app.services.feed import capability as feed
 from app.services.figures import capability as figures
 from app.services.files import capability as files
 from app.services.groups import capability as groups
@@ -57,6 +58,7 @@ CAPABILITIES: Final = (
     reorganisations.CAPABILITY,
     sync.CAPABILITY,
     exports.CAPABILITY,
+    feed.CAPABILITY,
     demo.CAPABILITY,
 )
 

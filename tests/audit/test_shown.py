@@ -279,6 +279,8 @@ READS: dict[str, Expected] = {
     "/v1/figures/{indicator}/explain?unit={branch_id}": of_family,
     "/v1/jobs": of_family,
     "/v1/jobs/{job_id}": of_family,
+    "/v1/feed?kinds=member&unit={branch_id}&limit=1000": of_member,
+    "/v1/feed?kinds=poverty_status&limit=1000": of_family,
     "/v1/changes?kinds=poverty_status": of_family,
     "/v1/changes?kinds=member&entity_id={member_id}": of_member,
     "/v1/changes/history?entity=support&entity_id={support_id}": of_family,

@@ -37,6 +37,7 @@ OF_ONE_TREE = {
     "preview_leavers": "who would be anonymised today",
     # What was said of a unit, which keeps it.
     "list_anonymisations": "decisions about the unit that was named",
+    "read_feed": "each event has the units of its own moment",
     "list_changes": "the log has the units of each change as they were written",
     "list_erasures": "decisions about the unit that was named",
     "list_import_memories": "what was learnt of the lists of the unit itself",

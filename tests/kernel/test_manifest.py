@@ -22,7 +22,7 @@ from app.problem_texts import BadTexts
 from app.services import capabilities
 from app.services.kernel import manifest
 from app.services.kernel.manifest import Capability
-from app.services.kernel.offers import Without
+from app.services.kernel.offers import News, Without
 from app.services.kernel.refusals import BadCapability
 from app.services.poverty import account
 from tests.conftest import make_settings
@@ -148,6 +148,12 @@ def of(name: str) -> Capability:
     return next(each for each in capabilities.CAPABILITIES if each.name == name)
 
 
+def news_of(name: str) -> News:
+    news = of(name).events
+    assert isinstance(news, News)
+    return news
+
+
 class TestAServerDoesNotStart:
     """The file that does not hold together is named, and what was installed stays."""
 
@@ -174,7 +180,8 @@ class TestAServerDoesNotStart:
         """The later declaration would silently replace the earlier one."""
         same = dict(of("households").tracked)
         same[Household] = replace(same[Household], entity="support")
-        assert self.refused(changed("households", tracked=same)) == (
+        told = self.refused(changed("households", tracked=same, events=Without("it is tried")))
+        assert told == (
             "app/services/households/capability.py, app/services/support/capability.py:"
             " the entity support is declared more than once"
         )
@@ -247,6 +254,18 @@ class TestAServerDoesNotStart:
             changed("audit", labels={"full_name": ("Tên", "Name")})
         )
 
+    def test_with_an_entity_of_which_the_feed_says_nothing(self) -> None:
+        support, *others = news_of("support").kinds
+        file = "app/services/support/capability.py: events"
+        fewer = self.refused(changed("support", events=News(kinds=tuple(others))))
+        assert f"{file} say nothing of the entity {support.entity}" in fewer
+        assert f"{file} say nothing of the entity escape_path" in fewer
+        [unit] = news_of("units").kinds
+        other = self.refused(changed("support", events=News(kinds=(unit,))))
+        assert f"{file} name unit, which is no entity of it" in other
+        twice = News(kinds=(unit, unit))
+        assert "events say twice what unit tells" in self.refused(changed("units", events=twice))
+
     def test_with_a_job_that_nobody_does(self) -> None:
         told = self.refused(changed("poverty", jobs={}))
         assert told == "app/models/poverty/work.py: nobody does the job poverty_simulation"
@@ -265,4 +284,4 @@ def test_offers_something_or_says_why_not(capability: Capability) -> None:
     for name in ("work", "figures", "sync", "events", "operations"):
         offered = getattr(capability, name)
         because = isinstance(offered, Without) and offered.because
-        assert callable(offered) or isinstance(offered, tuple) or because, name
+        assert isinstance(offered, tuple | News) or because, name

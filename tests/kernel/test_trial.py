@@ -324,11 +324,16 @@ class TestWhatItOffers:
         [error] = answer["problem"]["errors"]
         assert (answer["verdict"], error["pointer"]) == ("refused", "/patch/member_id")
 
-    def test_feeds_would_tell_of_it(self, trial: Trial) -> None:
-        news = trial.capability.events
-        assert callable(news)
-        made_now = {"operation": "created", "after": {"goods": "Xôi", "giver": "Lan"}}
-        assert (news(made_now), news({"operation": "updated"})) == ({"goods": "Xôi"}, None)
+    def test_followers_are_told_of_it(self, trial: Trial) -> None:
+        officer, head = trial.as_("phuongvi"), trial.as_("phuongvi-1")
+        begun = done(officer.get("/v1/feed?limit=1000"))["seq"]
+        pledge = trial.pledge(trial.member("Lò Thị Mười Lăm"))
+        asked = f"/v1/feed?kinds=pledge&after={begun}"
+        [event] = done(officer.get(asked))["items"]
+        assert event["type"] == "pledge.created"
+        assert event["data"]["state"] == {k: v for k, v in pledge.items() if k != "revision"}
+        [event] = done(head.get(asked))["items"]
+        assert (event["data"]["masked"], "note" in event["data"]["state"]) == (["note"], False)
 
 
 class TestItsWork:

@@ -333,5 +333,27 @@ class AppointmentRead(Output):
     revision: int | None
 
 
+class AppointmentState(Output):
+    """What the row itself says; unit and holder are named by their ids."""
+
+    id: UUID
+    unit_id: int
+    member_id: UUID
+    post: Post
+    title: str | None
+    basis: AppointmentBasis
+    acting: bool
+    payment: Payment
+    decision_number: str | None
+    decided_on: date | None
+    congress_number: int | None
+    term_from: date | None
+    term_to: date | None
+    valid_from: date
+    valid_to: date | None
+    reason: EndReason | None
+    ended_note: str | None
+
+
 class AppointmentPage(Page):
     items: list[AppointmentRead]

@@ -152,6 +152,16 @@ class ParticipationRead(Output):
     revision: int
 
 
+class ParticipationState(Output):
+    """What the row itself says; group and member are named by their ids."""
+
+    id: UUID
+    group_id: int
+    member_id: UUID
+    valid_from: date
+    valid_to: date | None
+
+
 class UnitParticipationQuery(PeriodQuery):
     """Of members of a unit, on a day of the period, by their first day; without a period, today."""
 

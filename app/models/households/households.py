@@ -302,6 +302,22 @@ class PersonRead(Output):
     ended_by: PersonEnd | None
 
 
+class HouseholdPersonState(Output):
+    """What the row itself says: of a member her record has name, birth and gender."""
+
+    id: UUID
+    household_id: UUID
+    person_id: UUID
+    member_id: UUID | None
+    full_name: str | None
+    birth_date: str | None
+    gender: Gender | None
+    relation: Relation
+    valid_from: date
+    valid_to: date | None
+    ended_by: PersonEnd | None
+
+
 class HouseholdEventRead(Output):
     id: UUID
     kind: HouseholdEventKind

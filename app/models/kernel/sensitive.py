@@ -85,6 +85,13 @@ class RowOfKind:
 
 
 @dataclass(frozen=True, slots=True)
+class StateOf:
+    """What followers are shown of a row, of the entity that another field of the schema names."""
+
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
 class FreeForm:
     """JSON without a schema: every object with a `household_id` reveals the poverty of that
     household.

@@ -18,6 +18,6 @@ CAPABILITY = Capability(
     work=Without("accounts are granted rights at once"),
     figures=Without("accounts are no figures of the union"),
     sync=Without("accounts stay on the server"),
-    events=Without("its changes are in the change log"),
+    events=Without("accounts are nobody's news"),
     operations=Without("accounts are changed while online"),
 )

@@ -12,6 +12,7 @@ from app.services.attendance import (
     facts,
     figure_rows,
     held,
+    news,
     on_phones,
     operations,
 )
@@ -108,6 +109,6 @@ CAPABILITY = Capability(
     work=Without("held captures have a list of their own"),
     figures=figure_rows.FIGURES,
     sync=(on_phones.SYNC,),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=operations.KINDS,
 )

@@ -3,7 +3,7 @@
 from app.models.cadres.appointments import Appointment
 from app.models.cadres.trainings import Training
 from app.models.kernel.access import Right
-from app.services.cadres import endings, figure_rows, lists
+from app.services.cadres import endings, figure_rows, lists, news
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
@@ -79,6 +79,6 @@ CAPABILITY = Capability(
     work=(lists.WORK,),
     figures=figure_rows.FIGURES,
     sync=(lists.POST_NAMES, lists.SYNC),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=Without("appointments are decided while online"),
 )

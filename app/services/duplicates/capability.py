@@ -111,6 +111,6 @@ CAPABILITY = Capability(
     work=(inbox.WORK,),
     figures=Without("pairs are no figures of the union"),
     sync=Without("merges are made while online"),
-    events=Without("its changes are in the change log"),
+    events=Without("a merge is told by the records it joins"),
     operations=operations.KINDS,
 )

@@ -20,6 +20,7 @@ from app.services.events import (
     figure_rows,
     inheriting,
     merging,
+    news,
     notices,
     on_phones,
     operations,
@@ -175,6 +176,6 @@ CAPABILITY = Capability(
     work=Without("invitations are read in the inbox"),
     figures=figure_rows.FIGURES,
     sync=on_phones.SYNC,
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=operations.KINDS,
 )

@@ -1,1 +1,1 @@
-"""The feed of events, and webhooks (empty so far)."""
+"""The feed of events: what has happened to the rows of the union, for systems that keep copies."""

@@ -46,6 +46,6 @@ CAPABILITY = Capability(
     work=Without("a figure asks nobody to act"),
     figures=women.FIGURES,
     sync=Without("figures are read while online"),
-    events=Without("its changes are in the change log"),
+    events=Without("figures are read, and counted anew from rows"),
     operations=Without("figures are only read"),
 )

@@ -84,6 +84,6 @@ CAPABILITY = Capability(
     work=Without("a file is sent by who has it at hand"),
     figures=Without("files are counted by nobody"),
     sync=Without("files are fetched one by one when they are shown"),
-    events=Without("its changes are in the change log"),
+    events=Without("files are told by the rows that show them"),
     operations=Without("files are sent by an upload that can be resumed"),
 )

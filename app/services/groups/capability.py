@@ -2,7 +2,7 @@
 
 from app.models.groups.groups import Participation
 from app.models.kernel.access import Right
-from app.services.groups import groups, merging
+from app.services.groups import groups, merging, news
 from app.services.kernel.holdings import Holding
 from app.services.kernel.manifest import Capability
 from app.services.kernel.offers import Without
@@ -54,6 +54,6 @@ CAPABILITY = Capability(
     work=Without("taking part needs no approval"),
     figures=Without("counts of groups have endpoints of their own"),
     sync=(groups.SYNC,),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=Without("groups are changed while online"),
 )

@@ -16,6 +16,7 @@ from app.services.households import (
     line,
     lists,
     merging,
+    news,
     on_phones,
     operations,
 )
@@ -23,7 +24,6 @@ from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.named import Named
-from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch
 from app.services.kernel.unit_ends import AtEnd
@@ -152,6 +152,6 @@ CAPABILITY = Capability(
     work=(lists.WORK,),
     figures=figure_rows.FIGURES,
     sync=(on_phones.SYNC,),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=operations.KINDS,
 )

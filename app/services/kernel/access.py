@@ -65,6 +65,12 @@ class HeldGrant:
     def reach(self) -> Reach:
         return Reach(self.level, self.unit_id, self.communes, self.province_id, self.former)
 
+    def common(self, wanted: Reach, unit: Unit) -> Reach | None:
+        """What it has in common with a unit, whose reach this is: of two nested units the inner one."""
+        if wanted.contains(self):
+            return self.reach
+        return wanted if self.reach.contains(unit) else None
+
     def read(self) -> GrantRead:
         return GrantRead(
             id=self.id,

@@ -20,6 +20,7 @@ from app.db import Database, NotInstalled, SessionListener, follow_sessions
 from app.models.accounts.work import WorkKind
 from app.models.base import sealed_fields
 from app.models.exports.exports import ExportKind
+from app.models.feed.events import NewsKindName
 from app.models.imports.imports import ImportKind
 from app.models.kernel.access import Right
 from app.models.kernel.following import EntityName
@@ -32,7 +33,15 @@ from app.services.kernel.holdings import ForgetAll, ForgetEach, Holding, Scanned
 from app.services.kernel.list_kinds import KindOfList
 from app.services.kernel.named import Named
 from app.services.kernel.notice_kinds import NoticeKind
-from app.services.kernel.offers import EventSource, FigureRows, SyncData, SyncKind, Without, Work
+from app.services.kernel.offers import (
+    FigureRows,
+    News,
+    NewsKind,
+    SyncData,
+    SyncKind,
+    Without,
+    Work,
+)
 from app.services.kernel.operation_kinds import OperationKind
 from app.services.kernel.pointers import Pointer
 from app.services.kernel.retention import Kept
@@ -89,7 +98,7 @@ class Capability:
     work: tuple[Work, ...] | Without
     figures: tuple[FigureRows, ...] | Without
     sync: tuple[SyncKind | SyncData, ...] | Without
-    events: EventSource | Without
+    events: News | Without
     # What it takes from phones that were offline (kernel/operation_kinds).
     operations: tuple[OperationKind, ...] | Without
     # The tables whose rows this package alone selects as entities, inserts, updates and deletes.
@@ -228,6 +237,12 @@ class Manifest:
         return {**self.sync_data, **self.sync}
 
     @cached_property
+    def news(self) -> Mapping[str, NewsKind]:
+        """What followers of the feed are told of, by its entity."""
+        told = (each.events for each in self.capabilities)
+        return {kind.entity: kind for news in told if isinstance(news, News) for kind in news.kinds}
+
+    @cached_property
     def figure_definitions(self) -> Mapping[str, Path]:
         """The files that are not in app/data/figures, by the name of their capability."""
         files = ((each.name, each.figure_definitions) for each in self.capabilities)
@@ -336,6 +351,7 @@ def use(made: Manifest) -> None:
     ImportKind.known = tuple(made.import_kinds)
     SyncKindName.known = tuple(made.on_phones)
     ExportKind.known = tuple(made.sync)
+    NewsKindName.known = tuple(made.news)
     headers.install({kind.name: kind.columns for kind in made.import_kinds.values()})
     follow_sessions([listener for each in capabilities for listener in each.listeners])
 

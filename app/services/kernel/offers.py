@@ -6,7 +6,7 @@ So an inbox, figures, phones and feeds read the manifest, and import nobody for 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -189,7 +189,31 @@ class SyncData:
     derived: frozenset[str] = frozenset()
 
 
-class EventSource(Protocol):
-    """What a change of one of its rows tells a feed; None when it is no news."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsKind:
+    """One kind of rows that followers keep (`GET /v1/feed`), by its `entity` in the change log.
 
-    def __call__(self, change: Mapping[str, Any], /) -> Mapping[str, Any] | None: ...
+    An event says what the row was by then: those fields of the `schema` that the log follows. `place`
+    has the level columns by which the row stands in units today (`joined` joins it). Of a row that is
+    not `shared` followers are shown nothing; one that does not `exist` was erased. `path`: where it
+    stands is part of what it says, and as of the event. `columns`: of fields that are called otherwise;
+    `derived`: fields that are shown with what follows from other rows.
+    """
+
+    entity: str
+    schema: type[BaseModel]
+    place: Any
+    joined: Callable[[AnySelect], AnySelect] = lambda statement: statement
+    shared: sa.ColumnElement[bool] = field(default_factory=sa.true)
+    exists: sa.ColumnElement[bool] = field(default_factory=sa.true)
+    path: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    derived: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What followers of the feed are told of; `untold` says why not of other entities."""
+
+    kinds: tuple[NewsKind, ...]
+    untold: Mapping[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from app.models.kernel.sensitive import (
     RowOfKind,
     Sensitive,
     SensitiveIf,
+    StateOf,
     StoredRows,
 )
 from app.services.kernel.manifest import manifest
@@ -228,6 +229,8 @@ def view_of(schema: type[BaseModel]) -> _View | None:
                 varying.append((name, _stored(mark)))
             elif isinstance(mark, RowOfKind):
                 varying.append((name, _of_kind(mark)))
+            elif isinstance(mark, StateOf):
+                varying.append((name, _of_entity(mark)))
             elif isinstance(mark, FreeForm):
                 varying.append((name, _households_named))
         parts += [(name, view) for view in map(view_of, _schemas(info)) if view is not None]
@@ -300,6 +303,16 @@ def _of_kind(mark: RowOfKind) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
 
     def read(value: Any, row: Row, how: ReadHow) -> Iterator[Shown]:
         view = view_of(manifest().on_phones[row[mark.kind]].schema)
+        return iter(()) if view is None else view.read(value, how)
+
+    return read
+
+
+def _of_entity(mark: StateOf) -> Callable[[Any, Row, ReadHow], Iterator[Shown]]:
+    """By the schema that followers are shown."""
+
+    def read(value: Any, row: Row, how: ReadHow) -> Iterator[Shown]:
+        view = view_of(manifest().news[row[mark.entity]].schema)
         return iter(()) if view is None else view.read(value, how)
 
     return read

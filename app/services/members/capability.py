@@ -9,7 +9,6 @@ from app.models.members.spells import Membership
 from app.services.kernel.holdings import ERASED_NAME, Holding, Scanned, birth_band, emptied
 from app.services.kernel.manifest import Capability
 from app.services.kernel.named import Named
-from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.retention import Kept
 from app.services.kernel.tracking import DERIVED, Tracked, in_branch, of_unit
@@ -25,6 +24,7 @@ from app.services.members import (
     identifiers,
     merged,
     names,
+    news,
     operations,
     record,
 )
@@ -191,6 +191,6 @@ CAPABILITY = Capability(
     work=(corrections.WORK,),
     figures=figure_rows.FIGURES,
     sync=(code_lists.SYNC, record.SYNC),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=operations.KINDS,
 )

@@ -70,6 +70,6 @@ CAPABILITY = Capability(
     work=(work.TRANSFER,),
     figures=figure_rows.FIGURES,
     sync=Without("transfers are made while online"),
-    events=Without("its changes are in the change log"),
+    events=Without("a transfer is told by the spells that it ends and begins"),
     operations=Without("comings and goings are decided while online"),
 )

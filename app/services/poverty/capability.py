@@ -17,6 +17,7 @@ from app.services.poverty import (
     account,
     campaigns,
     figure_rows,
+    news,
     on_phones,
     simulations,
     standards,
@@ -125,6 +126,6 @@ CAPABILITY = Capability(
     work=(campaigns.WORK,),
     figures=figure_rows.FIGURES,
     sync=(standards.SYNC, on_phones.SYNC),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=Without("decisions and assessments are written while online"),
 )

@@ -182,6 +182,6 @@ CAPABILITY = Capability(
     work=(request_lists.WORK,),
     figures=Without("requests are no figures of the union"),
     sync=Without("what people ask about their data stays on the server"),
-    events=Without("its changes are in the change log"),
+    events=Without("what people ask about their data stays on the server"),
     operations=Without("what people decide about their data is written while online"),
 )

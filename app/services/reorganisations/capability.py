@@ -72,6 +72,6 @@ CAPABILITY = Capability(
     work=(deciding.WORK,),
     figures=Without("its counts are those of members"),
     sync=Without("clients read the tree by its own endpoints"),
-    events=Without("its changes are in the change log"),
+    events=Without("a reorganisation is told by the units and rows that it changes"),
     operations=Without("reorganisations are decided while online"),
 )

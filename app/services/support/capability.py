@@ -8,11 +8,18 @@ from app.models.support.visits import HouseholdVisit
 from app.services.households.standing import of_household
 from app.services.kernel.holdings import ERASED_WORD, Holding, emptied
 from app.services.kernel.manifest import Capability
-from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
 from app.services.kernel.tracking import DERIVED, Tracked, of_unit
 from app.services.kernel.unit_ends import AtEnd, OfDay, Stays
-from app.services.support import escape_tasks, figure_rows, loans, on_phones, operations, support
+from app.services.support import (
+    escape_tasks,
+    figure_rows,
+    loans,
+    news,
+    on_phones,
+    operations,
+    support,
+)
 from app.services.units.followers import OfUnits
 
 _ABOUT_A_CHILD = ("child_id", "guardian_consent_on", "note")
@@ -154,6 +161,6 @@ CAPABILITY = Capability(
     work=(support.WORK, escape_tasks.WORK),
     figures=figure_rows.FIGURES,
     sync=on_phones.SYNC,
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=operations.KINDS,
 )

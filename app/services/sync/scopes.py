@@ -41,8 +41,12 @@ class Scope:
         inviting = {kind.right for kind in manifest().sync.values() if kind.invites is not None}
         held: defaultdict[Reach, Rights] = defaultdict(frozenset)
         above: set[int] = set()
+        wanted = None if unit is None else reach_of(db, unit)
         for grant in actor.grants:
-            reach = grant.reach if unit is None else _common(db, grant, unit)
+            if unit is None or wanted is None:
+                reach: Reach | None = grant.reach
+            else:
+                reach = grant.common(wanted, unit)
             if reach is None:
                 continue
             held[_with_ids_in_order(reach)] |= grant.rights & deciding
@@ -70,14 +74,6 @@ class Scope:
     @property
     def circle(self) -> Circle:
         return Circle(self.reaches, self.above)
-
-
-def _common(db: Db, grant: HeldGrant, unit: Unit) -> Reach | None:
-    """What a grant and a unit have in common: of two nested units the inner one."""
-    wanted = reach_of(db, unit)
-    if wanted.contains(grant):
-        return grant.reach
-    return wanted if grant.reach.contains(unit) else None
 
 
 def units_above(actor: Actor, right: Right) -> frozenset[int]:

@@ -9,7 +9,7 @@ from app.services.kernel.named import Named
 from app.services.kernel.offers import Without
 from app.services.kernel.tracking import DERIVED, PATH, Row, Tracked, Units, on_path
 from app.services.kernel.unit_ends import AtEnd, Stays
-from app.services.units import figure_rows, reading, units
+from app.services.units import figure_rows, news, reading, units
 
 _on_path = on_path("id")
 
@@ -61,6 +61,6 @@ CAPABILITY = Capability(
     work=Without("changes of the tree are made at once"),
     figures=figure_rows.FIGURES,
     sync=(reading.SYNC,),
-    events=Without("its changes are in the change log"),
+    events=news.NEWS,
     operations=Without("units are changed while online"),
 )

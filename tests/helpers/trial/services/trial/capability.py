@@ -103,6 +103,6 @@ CAPABILITY = Capability(
     figures=(offered.FIGURES,),
     figure_definitions=_DATA / "figures.yaml",
     sync=(offered.SYNC,),
-    events=offered.news,
+    events=offered.NEWS,
     operations=(offered.OPERATION,),
 )

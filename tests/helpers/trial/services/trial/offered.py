@@ -1,7 +1,7 @@
 """What pledges offer to readers of the manifest: work that waits, figures, rows and operations of phones,
 news."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +12,14 @@ from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.models.members.members import Member
 from app.services.kernel.access import Actor, Db, visible
-from app.services.kernel.offers import Day, FigureRows, SyncKind, Work
+from app.services.kernel.offers import Day, FigureRows, News, NewsKind, SyncKind, Work
 from app.services.kernel.operation_kinds import (
     OperationDone,
     OperationKind,
     SentOperation,
     without_parent,
 )
+from app.services.members.news import ABOUT_HER
 from tests.helpers.trial.models.trial.pledges import Pledge, PledgeCreate, PledgeNote, PledgeRead
 from tests.helpers.trial.services.trial import pledges
 
@@ -58,11 +59,6 @@ def _noted(sent: SentOperation[PledgeNote]) -> OperationDone:
     return OperationDone()
 
 
-def news(change: Mapping[str, Any], /) -> Mapping[str, Any] | None:
-    """That something was pledged; not by whom."""
-    return {"goods": change["after"]["goods"]} if change["operation"] == "created" else None
-
-
 WORK = Work(
     kind="pledge", right=Right.members_religion, waiting=_waiting, link="/v1/pledges/{id}/end"
 )
@@ -78,6 +74,17 @@ SYNC = SyncKind(
     rows=_of_ids,
     kept=sa.and_(col(Member.erased_on).is_(None), ~col(Member.restricted)),
     parents={"member": "member_id"},
+)
+NEWS = News(
+    kinds=(
+        NewsKind(
+            entity="pledge",
+            schema=PledgeRead,
+            place=Pledge,
+            joined=lambda rows: rows.join(Member, col(Member.id) == col(Pledge.member_id)),
+            **ABOUT_HER,
+        ),
+    ),
 )
 OPERATION = OperationKind(
     name="pledge.add",

@@ -1,0 +1,1 @@
+"""The feed of events: what followers ask for and are told."""

@@ -1,0 +1,219 @@
+"""What rows were when they were changed: the rows of now, taken back change by change by the log."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlmodel import col
+
+from app.db import AnySelect, chunks, vault_of
+from app.models.base import first_id, table_of
+from app.models.kernel.changes import Change, Operation
+from app.services.kernel.manifest import manifest
+from app.services.kernel.offers import NewsKind
+from app.services.kernel.tracking import PATH, Tracked
+from app.services.members import merged
+from app.vault import Vault
+
+# The clocks of two servers may differ by so much: ids of changes begin with their time.
+_SKEW: Final = timedelta(minutes=1)
+State = Mapping[str, Any]
+
+
+class Place(NamedTuple):
+    """The units that a row stands in."""
+
+    province_id: int | None
+    district_id: int | None
+    commune_id: int | None
+    branch_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides today who is shown a row: where it stands, whether followers are shown it, and
+    whether it is there, or a shell that an erasure left. Of one that is gone it is what its member or
+    household decides; `kept_id`: the record that a member was merged into."""
+
+    place: Place
+    shared: bool
+    exists: bool
+    kept_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowThen:
+    """A row as one change found and left it. `erased`: by that change, or since. `standing` is None
+    of what is gone and was nobody's."""
+
+    standing: Standing | None
+    is_gone: bool
+    before: State | None
+    after: State | None
+    erased: bool
+    change: Any
+
+
+def rows_then(
+    db: Connection, kind: NewsKind, changed: Mapping[str, Collection[UUID]]
+) -> dict[UUID, RowThen]:
+    """By changes of rows of a kind (ids as the log has them) the rows as these left them."""
+    _, tracked = manifest().by_entity[kind.entity]
+    rows = _rows_now(db, kind.entity, changed)
+    changes = _changes_since(db, kind, changed)
+    gone = {entity_id: each[0] for entity_id, each in changes.items() if entity_id not in rows}
+    standings = {entity_id: standing for entity_id, (standing, _) in rows.items()}
+    if gone:
+        standings |= _standings_of_gone(db, kind.entity, gone)
+    vault = vault_of(db)
+    found: dict[UUID, RowThen] = {}
+    for entity_id, newest_first in changes.items():
+        wanted = changed[entity_id]
+        state = rows[entity_id][1] if entity_id in rows else None
+        erased = False
+        for change in newest_first:
+            erased = erased or change.operation is Operation.erased
+            before = _before(vault, tracked, change, state)
+            if change.id in wanted:
+                standing, is_gone = standings.get(entity_id), entity_id in gone
+                found[change.id] = RowThen(standing, is_gone, before, state, erased, change)
+            state = before
+    return found
+
+
+def _standings_of_gone(db: Connection, entity: str, last: Mapping[str, Any]) -> dict[str, Standing]:
+    """Of rows that are gone, by their last changes, where those stand today whose rows they were."""
+    if entity == "member":
+        return _standings_of_members(db, last)
+    found: dict[str, Standing] = {}
+    for column, of in (("member_id", "member"), ("household_id", "household")):
+        owners = {
+            entity_id: change.before[column]
+            for entity_id, change in last.items()
+            if entity_id not in found and (change.before or {}).get(column) is not None
+        }
+        if of == "member":
+            standings = _standings_of_members(db, set(owners.values()))
+        else:
+            standings = {id_: each for id_, (each, _) in _rows_now(db, of, owners.values()).items()}
+        found |= {row: standings[owner] for row, owner in owners.items() if owner in standings}
+    return found
+
+
+def _standings_of_members(db: Connection, ids: Collection[str]) -> dict[str, Standing]:
+    """Of members, and of the records that they were merged into."""
+    found = {id_: standing for id_, (standing, _) in _rows_now(db, "member", ids).items()}
+    kept = merged.kept_of_many(db, [UUID(id_) for id_ in ids if id_ not in found])
+    of_kept = _rows_now(db, "member", set(map(str, kept.values())))
+    for gone_id, kept_id in kept.items():
+        if (row := of_kept.get(str(kept_id))) is not None:
+            found[str(gone_id)] = replace(row[0], kept_id=kept_id)
+    return found
+
+
+def _before(vault: Vault, tracked: Tracked, change: Any, after: State | None) -> State | None:
+    if change.operation is Operation.created:
+        return None
+    if not change.before:
+        return after
+    was = _opened(vault, tracked, change.before)
+    if change.operation is Operation.deleted:
+        return {"id": change.entity_id, **was}
+    return None if after is None else {**after, **was}
+
+
+def _opened(vault: Vault, tracked: Tracked, values: State) -> State:
+    """The log keeps sealed columns sealed."""
+    sealed = [name for name in tracked.sealed if values.get(name) is not None]
+    if not sealed:
+        return values
+    return {**values, **{name: vault.open(values[name], tracked.sealed[name]) for name in sealed}}
+
+
+def _changes_since(
+    db: Connection, kind: NewsKind, changed: Mapping[str, Collection[UUID]]
+) -> dict[str, list[Any]]:
+    """Of each row the changes from the first of these on, the newest first."""
+    first = min(min(ids) for ids in changed.values())
+    floor = first_id(datetime.fromtimestamp((first.int >> 80) / 1000, UTC) - _SKEW)
+    statement = _CHANGES.where(col(Change.entity) == kind.entity, col(Change.id) >= floor)
+    found: dict[str, list[Any]] = {}
+    for chunk in chunks(sorted(changed)):
+        for change in db.execute(statement.where(col(Change.entity_id).in_(chunk))):
+            found.setdefault(change.entity_id, []).append(change)
+    # By the revision: two servers may have made ids out of order.
+    return {
+        entity_id: sorted(changes, key=attrgetter("revision", "id"), reverse=True)
+        for entity_id, changes in found.items()
+    }
+
+
+_CHANGES: Final[AnySelect] = sa.select(
+    col(Change.id),
+    col(Change.at),
+    col(Change.entity_id),
+    col(Change.operation),
+    col(Change.revision),
+    col(Change.before),
+    col(Change.after)["effective_on"].as_string().label("effective_on"),
+)
+
+
+def _rows_now(
+    db: Connection, entity: str, entity_ids: Collection[str]
+) -> dict[str, tuple[Standing, State]]:
+    """The rows that there are, by their ids as the log has them, and what they say."""
+    statement, names = _statement(entity)
+    key = table_of(manifest().by_entity[entity][0]).c.id
+    is_number = isinstance(key.type, sa.Integer)
+    ids = sorted({int(text) if is_number else UUID(text) for text in entity_ids})
+    return {
+        str(row[0]): _now(row, names)
+        for chunk in chunks(ids)
+        for row in db.execute(statement.where(key.in_(chunk)))
+    }
+
+
+def _now(row: Sequence[Any], names: Sequence[str]) -> tuple[Standing, State]:
+    *path, shared, exists = row[len(names) :]
+    return Standing(Place(*path), bool(shared), bool(exists)), dict(zip(names, row, strict=False))
+
+
+@cache
+def _statement(entity: str) -> tuple[AnySelect, Sequence[str]]:
+    """Rows of a kind: these columns, their place, and whether they are shared and exist."""
+    kind = manifest().news[entity]
+    model, _ = manifest().by_entity[entity]
+    names = list(dict.fromkeys(["id", *fields_of(entity).values()]))
+    path = [getattr(kind.place, name, sa.null()).label(f"at_{name}") for name in PATH]
+    statement: AnySelect = sa.select(
+        *(_as_stored(getattr(model, name)) for name in names),
+        *path,
+        sa.case((kind.shared, 1), else_=0),
+        sa.case((kind.exists, 1), else_=0),
+    ).select_from(model)
+    return kind.joined(statement), names
+
+
+def _as_stored(column: Any) -> Any:
+    """Enums as the text they are stored as: nothing is converted to be converted back."""
+    if not isinstance(column.type, sa.Enum):
+        return column
+    return sa.type_coerce(column, sa.String).label(column.key)
+
+
+@cache
+def fields_of(entity: str) -> Mapping[str, str]:
+    """The fields of the schema that the log follows, and the id, each with its column."""
+    kind = manifest().news[entity]
+    model, tracked = manifest().by_entity[entity]
+    followed = model.model_fields.keys() - tracked.left_out - tracked.secret
+    fields = [name for name in kind.schema.model_fields if name not in kind.derived]
+    columns = {name: kind.columns.get(name, name) for name in fields}
+    return {name: each for name, each in columns.items() if name == "id" or each in followed}
