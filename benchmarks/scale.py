@@ -71,7 +71,7 @@ WARM = 5  # calls before those that are measured: prepared, and in the cache
 ATTENDANCE = "attendance of a session"
 LIMIT_MS = {"figures": 10.0}
 TARGET_MS = 20.0
-console = Console(width=170)
+console = Console(width=200)
 
 Call = Callable[[Connection], object]
 
