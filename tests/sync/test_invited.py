@@ -166,3 +166,21 @@ def test_of_one_unit_it_is_what_invites_that(api: Api, province: Api, unit_id: U
     theirs = {(each["kind"], each["unit_id"]): each["checksum"] for each in done(sums)["items"]}
     for kind in KINDS:
         assert theirs[kind, here] == phone.checksums()[kind, here]
+
+
+def test_minutes_of_a_meeting_above_come_change_and_go(
+    phone: Phone, officer: Api, unit_id: UnitIds
+) -> None:
+    """The log has them with the host alone."""
+    event_id, session_id = announced(officer, **of(unit_id["phuongvi"], unit_id["phuongvi-1"]))
+    phone.pull()
+    path = f"/v1/sessions/{session_id}/minutes"
+    for body in ("Bàn về vốn vay", "Bàn về hụi"):
+        written = done(officer.patch(path, json={"body": body}))
+        assert ("upsert", written["id"]) in {(each["op"], each["id"]) for each in phone.pull()}
+        assert phone.rows["minutes"] == {written["id"]: written}
+    others = {"invited_unit_ids": [unit_id["phuongvi-2"]]}
+    done(officer.patch(f"/v1/events/{event_id}", json=others))
+    phone.pull()
+    assert phone.rows["minutes"] == {}
+    assert phone.slice == fresh_slice(phone.api)

@@ -77,6 +77,12 @@ LISTS: dict[str, Callable[[Api, set[str]], Rows]] = {
     "support": of_homes("support"),
     "loan_figure": lambda api, _: listed(api, "/v1/loan-figures"),
     "assessment": of_homes("assessments"),
+    "minutes": lambda api, _: {
+        row["id"]: row
+        for session in of_sessions(api, set())
+        if (answer := api.get(f"/v1/sessions/{session}/minutes")).is_success
+        for row in [answer.json()]
+    },
     "rsvp": lambda api, _: {
         key: row
         for session in of_sessions(api, set())
@@ -95,6 +101,9 @@ def fill(acts: Acts) -> None:
     for host, invited in (("phuongvi", "phuongvi"), ("phutho", "phutho"), ("phutho", "phuongvi-1")):
         units = {"host_unit_ids": [acts.units[host]], "invited_unit_ids": [acts.units[invited]]}
         announced(acts.province, **units)
+    for session in listed(acts.province, "/v1/sessions"):
+        body = {"body": "Bàn về vốn vay", "decisions": [{"text": "Lập tổ vay vốn"}]}
+        done(acts.province.patch(f"/v1/sessions/{session}/minutes", json=body))
     head = acts.api.as_("phuongvi-1")
     session, member = (min(listed(head, f"/v1/{name}")) for name in ("sessions", "members"))
     send(head, session, [tapped(member)])

@@ -1,4 +1,4 @@
-"""Events and sessions as phones keep them: those that units of the phone host or are invited to.
+"""Events, sessions and their minutes as phones keep them: those that units of the phone host or are invited to.
 
 The change log has them in the units of their first host. So what others host is looked up in the log
 by its id; and a draft is on phones of its first host alone, where the log has what becomes of it.
@@ -25,11 +25,12 @@ from app.models.events.events import (
     EventWithdrawal,
     UnitRole,
 )
+from app.models.events.minutes import MinutesRead, SessionMinutes
 from app.models.events.rsvps import Rsvp, RsvpRead
 from app.models.events.sessions import SessionRead
 from app.models.kernel.access import Right
 from app.models.members.members import Member
-from app.services.events import agenda, events, rsvps
+from app.services.events import agenda, events, minutes, rsvps
 from app.services.kernel.access import Actor
 from app.services.kernel.offers import DAYS_ON_A_PHONE, Circle, Follows, Invites, SyncKind
 from app.services.kernel.reach import within
@@ -45,6 +46,10 @@ def _sessions(db: Connection, actor: Actor, ids: Sequence[UUID]) -> list[dict[st
 
 def _answers(db: Connection, _: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     return rsvps.of_ids(db, ids)
+
+
+def _minutes(db: Connection, _: Actor, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return minutes.of_ids(db, ids)
 
 
 def _of_sessions(column: Any, condition: Any) -> Any:
@@ -83,6 +88,15 @@ def _seen_sessions(circle: Circle) -> sa.ColumnElement[bool]:
     return col(EventSession.id).in_(seen)
 
 
+def _minutes_of_others(circle: Circle) -> AnySelect:
+    """Minutes of sessions that the units see, and others host: their changes stand with the hosts."""
+    return (
+        sa.select(col(SessionMinutes.id))
+        .join(EventSession, col(EventSession.id) == col(SessionMinutes.session_id))
+        .where(_seen_sessions(circle), within(EventSession, circle.reaches).is_not(sa.true()))
+    )
+
+
 def _withdrawn(circle: Circle) -> AnySelect:
     """Events that the units were in, or that invited a unit above them."""
     of_above = col(EventWithdrawal.unit_id).in_(sorted(circle.above))
@@ -117,7 +131,7 @@ EVENTS = SyncKind(
             key_in_log="event_id",
         ),
     ),
-    invites=Invites(of=_seen_events, was={"event": _withdrawn}),
+    invites=Invites(of=_seen_events, elsewhere={"event": _withdrawn}),
     names={"event": col(Event.id)},
     day=sa.func.coalesce(_LAST_DAY, date.max),
     days=DAYS_ON_A_PHONE,
@@ -139,7 +153,7 @@ SESSIONS = SyncKind(
             of=lambda ids: _of_sessions(EventSession.id, col(EventSession.event_id).in_(ids)),
         ),
     ),
-    invites=Invites(of=_seen_sessions, was={"event": _withdrawn}),
+    invites=Invites(of=_seen_sessions, elsewhere={"event": _withdrawn}),
     names={"event_session": col(EventSession.id), "event": col(EventSession.event_id)},
     day=col(EventSession.local_date),
     days=DAYS_ON_A_PHONE,
@@ -172,4 +186,39 @@ ANSWERS = SyncKind(
     day=col(EventSession.local_date),
     days=DAYS_ON_A_PHONE,
 )
-SYNC = (EVENTS, SESSIONS, ANSWERS)
+MINUTES = SyncKind(
+    name="minutes",
+    entity="minutes",
+    right=Right.events_read,
+    schema=MinutesRead,
+    model=SessionMinutes,
+    place=EventSession,
+    joined=lambda rows: rows.join(
+        EventSession, col(EventSession.id) == col(SessionMinutes.session_id)
+    ),
+    rows=_minutes,
+    parents={"session": "session_id"},
+    follows=(
+        Follows(
+            entity="event_session",
+            of=lambda ids: sa.select(col(SessionMinutes.id)).where(
+                col(SessionMinutes.session_id).in_(ids)
+            ),
+        ),
+        Follows(
+            entity="event",
+            of=lambda ids: (
+                sa.select(col(SessionMinutes.id))
+                .join(EventSession, col(EventSession.id) == col(SessionMinutes.session_id))
+                .where(col(EventSession.event_id).in_(ids))
+            ),
+        ),
+    ),
+    invites=Invites(
+        of=_seen_sessions, elsewhere={"event": _withdrawn, "minutes": _minutes_of_others}
+    ),
+    names={"event_session": col(SessionMinutes.session_id), "event": col(EventSession.event_id)},
+    day=col(EventSession.local_date),
+    days=DAYS_ON_A_PHONE,
+)
+SYNC = (EVENTS, SESSIONS, ANSWERS, MINUTES)

@@ -121,11 +121,12 @@ class Circle:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invites:
     """Rows that units see wherever the rows stand themselves, because these are invited, or a unit
-    above them is: `of` selects rows that a circle sees. `was` selects, of an entity, the ids of those
-    that it saw until they invited others."""
+    above them is: `of` selects rows that a circle sees. `elsewhere` selects, of an entity, ids that
+    are looked up in the log although they stand in units of others: those that it saw until they invited
+    others, and what hangs on rows of others."""
 
     of: Callable[[Circle], sa.ColumnElement[bool]]
-    was: Mapping[str, Callable[[Circle], AnySelect]]
+    elsewhere: Mapping[str, Callable[[Circle], AnySelect]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,8 +140,8 @@ def _outside(
                 table_of(model).c.id.in_(shown), within(model, circle.reaches).is_not(sa.true())
             )
             found[entity].update(map(str, db.execute(others).scalars()))
-        for entity, was in kind.invites.was.items() if kind.invites is not None else ():
-            found[entity].update(map(str, db.execute(was(circle)).scalars()))
+        for entity, ids in kind.invites.elsewhere.items() if kind.invites is not None else ():
+            found[entity].update(map(str, db.execute(ids(circle)).scalars()))
     return found
 
 
