@@ -12,7 +12,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -266,7 +266,7 @@ class OwnLoop:
         return run(made) if inspect.iscoroutine(made) else made
 
 
-@pytest.fixture(scope="module")
+@contextmanager
 def answered_where_asked() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asgi, "_get_portal", OwnLoop)
@@ -282,7 +282,7 @@ def found(lived_in: Clones) -> Found:
         return ids_in(database)
 
 
-@pytest.mark.usefixtures("lambdas_read_once", "answered_where_asked")
+@pytest.mark.usefixtures("lambdas_read_once")
 class TestEveryOperation:
     def test_of_the_contract_is_asked(self, app: FastAPI) -> None:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]
@@ -315,11 +315,12 @@ def fuzzed(app: FastAPI, operation: str, found: Found) -> list[str]:
     schema.app = caller = Caller(app, path, found)
     failures = []
     asked = 0
-    for event in engine.from_schema(schema.include(operation_id=operation)).execute():
-        assert not isinstance(event, events.NonFatalError | events.FatalError), event
-        if isinstance(event, events.ScenarioFinished):
-            asked += len(event.recorder.cases)
-            failures += failures_of(event)
+    with answered_where_asked():
+        for event in engine.from_schema(schema.include(operation_id=operation)).execute():
+            assert not isinstance(event, events.NonFatalError | events.FatalError), event
+            if isinstance(event, events.ScenarioFinished):
+                asked += len(event.recorder.cases)
+                failures += failures_of(event)
     assert asked >= 12, failures
     assert set(caller.asked) == set(ROLES[1:])
     if not ON_POSTGRESQL and set(document["paths"][path]) <= {"get", "head"}:
