@@ -25,7 +25,7 @@ from app.api.http.conditional import ShownOnce
 from app.api.http.context import origin, request_context
 from app.api.http.noting import note_answer, will_show
 from app.api.http.outages import busy, busy_is_503
-from app.api.http.pending import Pending, settled
+from app.api.http.pending import Awaited, Pending, settled, with_news
 from app.api.http.server import Server, server_of
 from app.api.http.threads import Threads
 from app.db import ENDPOINT_THREADS, Database
@@ -95,6 +95,8 @@ def placed(endpoint: Endpoint, status: int, *, short_read: bool, numbered: bool)
             answer = await _threads.run(partial(run, made, call))
         if isinstance(answer, Pending):
             answer = await settled(request, answer)
+        elif isinstance(answer, Awaited):
+            answer = await with_news(request, answer)
         note_answer(request)
         return answer
 

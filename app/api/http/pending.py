@@ -1,4 +1,4 @@
-"""Answers about long-running jobs: 202 with the address of the job, or a wait on request.
+"""Answers about long-running jobs, 202 with the address of the job, and answers that are awaited.
 
 `Prefer: wait=30` (RFC 7240) holds the answer back until the job is over, for so many seconds. It
 waits after the transaction has been committed, in no thread.
@@ -18,10 +18,11 @@ from app.api.http.context import request_context
 from app.api.http.noting import will_show
 from app.api.http.outages import busy_is_503
 from app.api.http.server import server_of
+from app.db import Database
 from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
-from app.services.kernel import jobs
+from app.services.kernel import jobs, sequencer
 from app.services.kernel.access import Actor
 
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:,|;|$)")
@@ -39,6 +40,14 @@ class Pending(Response):
     actor: Actor
     # The body once the job is over, if that is not the job itself.
     again: Callable[[Connection], Response] | None = None
+
+
+class Awaited(Response):
+    """An answer from the change log that has nothing new so far. `has_news` says whether that may be otherwise by now;
+    `again` gives the answer then, which may have to be awaited as well."""
+
+    has_news: Callable[[Connection], bool]
+    again: Callable[[Connection], Response]
 
 
 def accepted(actor: Actor, job: JobRead) -> Pending:
@@ -100,4 +109,29 @@ async def _settled(request: Request, pending: Pending) -> Response:
     else:
         answer = _pending(pending.actor, job, 200 if over else pending.status_code)
     answer.headers["Preference-Applied"] = f"wait={seconds}"
+    return answer
+
+
+async def with_news(request: Request, answer: Awaited) -> Response:
+    """The answer when there is something new, or when the client's patience is over."""
+    seconds = patience(request)
+    if not seconds:
+        return answer
+    until = time.monotonic() + seconds
+    with busy_is_503():
+        found = await _with_news(server_of(request).database, answer, until)
+    found.headers["Preference-Applied"] = f"wait={seconds}"
+    return found
+
+
+async def _with_news(database: Database, answer: Awaited, until: float) -> Response:
+    while time.monotonic() < until:
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        await asyncio.to_thread(sequencer.settle, database)
+        if not await asyncio.to_thread(database.read_apart, answer.has_news):
+            continue
+        found = await asyncio.to_thread(database.read_apart, answer.again)
+        if not isinstance(found, Awaited):
+            return found
+        answer = found
     return answer
