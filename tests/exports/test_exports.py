@@ -17,7 +17,6 @@ from app.models.kernel.accounts import Account
 from app.models.members.members import Member
 from app.services.exports import keeping, making
 from app.services.kernel import upkeep
-from app.services.kernel.offers import SyncKind
 from tests.exports.asking import Work, exported, household, rows_of
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api, writing
@@ -129,15 +128,15 @@ class TestJob:
     ) -> None:
         """A job that is broken off leaves nothing that the second attempt could be mixed with."""
         attempts = []
-        write = making._Making.write
+        write = making._Making._write
 
-        def broken_off(self: making._Making, kind: SyncKind) -> None:
-            write(self, kind)
-            attempts.append(kind)
+        def broken_off(self: making._Making, *given: Any) -> None:
+            write(self, *given)
+            attempts.append(given)
             if len(attempts) == 1:
                 raise sa.exc.OperationalError("SELECT 1", {}, Exception("away"))
 
-        monkeypatch.setattr(making._Making, "write", broken_off)
+        monkeypatch.setattr(making._Making, "_write", broken_off)
         monkeypatch.setattr("app.services.kernel.jobs._PAUSES", (0,))
         manifest = exported(officer, work, kinds=["unit", "member"])
         assert len(attempts) == 3
@@ -210,14 +209,14 @@ class TestKeeping:
             begun.append(given)
             return end(*given)
 
-        write = making._Making.write
+        write = making._Making._write
 
-        def erased_meanwhile(self: making._Making, kind: SyncKind) -> None:
-            write(self, kind)
+        def erased_meanwhile(self: making._Making, *given: Any) -> None:
+            write(self, *given)
             if not begun:
                 erase(api, somebody)
 
-        monkeypatch.setattr(making._Making, "write", erased_meanwhile)
+        monkeypatch.setattr(making._Making, "_write", erased_meanwhile)
         monkeypatch.setattr(keeping, "end", ended)
         mine = exported(officer, work, kinds=["member"])
         assert len(begun) == 2

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.data_files import load
+from app.models.exports.exports import ExportDeletion
 from app.services.kernel.headings import FILE, heading, headings_of, with_unit_names
 from app.services.kernel.manifest import manifest
 from app.workbooks import headers
@@ -16,7 +17,11 @@ from tests.conftest import ROOT
 
 def lists() -> dict[str, type[BaseModel]]:
     """The rows of all lists, as the endpoints hand them to `listing` or `figures`, and of exports."""
-    found = {kind.schema.__name__: kind.schema for kind in manifest().sync.values()}
+    schemas: list[type[BaseModel]] = [
+        ExportDeletion,
+        *(kind.schema for kind in manifest().sync.values()),
+    ]
+    found = {schema.__name__: schema for schema in schemas}
     for file in sorted((ROOT / "app" / "api").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:

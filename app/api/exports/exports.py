@@ -15,6 +15,7 @@ from app.api.http.pending import Pending, answer_when_over
 from app.api.http.problems import problem_response
 from app.api.http.ranges import ASKED, IN_PARTS
 from app.api.http.routing import Router
+from app.api.http.server import server_of
 from app.json_values import json_bytes
 from app.models.exports.exports import (
     BulkExportItem,
@@ -25,6 +26,7 @@ from app.models.exports.exports import (
     ExportCreate,
 )
 from app.models.kernel.export_log import ExportFormat
+from app.security.sealing import Sealer
 from app.services.exports import orders
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.list_files import MEDIA_TYPES
@@ -56,17 +58,21 @@ _FILE: dict[int | str, dict[str, Any]] = {
         429: problem_response(),
     },
 )
-def create_export(session: Session, actor: ActorDep, body: ExportCreate) -> Response:
+def create_export(
+    session: Session, actor: ActorDep, request: Request, body: ExportCreate
+) -> Response:
     """Have all records of some kinds written into files, as they are at one moment: those that lists
     show me, with the same fields masked. `Location` is the manifest; the files are kept for 24 hours.
     `Prefer: wait=60` answers when it is ready.
     """
-    return _answered(session, actor, orders.ask(session, actor, body), 202)
+    sealer = server_of(request).cursors
+    return _answered(session, actor, orders.ask(session, actor, body, sealer), 202, sealer)
 
 
-def _answered(db: Db, actor: Actor, export_id: UUID, status: int) -> Response:
+def _answered(db: Db, actor: Actor, export_id: UUID, status: int, sealer: Sealer) -> Response:
     def shown(db: Db) -> Response:
-        item = orders.manifest_of(db, actor, export_id, request_context.get().language)
+        language = request_context.get().language
+        item = orders.manifest_of(db, actor, export_id, language, sealer)
         body = BulkExportRead.model_validate(item).model_dump()
         making = status == 202 and item["ready_at"] is None
         headers = {"Location": f"/v1/exports/{export_id}"} if status == 202 else None
@@ -87,9 +93,11 @@ def list_own_exports(
 
 
 @router.get("/{export_id}", response_model=BulkExportRead)
-def get_export(db: Connection, actor: ActorDep, export_id: ExportPath) -> Response:
+def get_export(
+    db: Connection, actor: ActorDep, request: Request, export_id: ExportPath
+) -> Response:
     """The manifest of an export of mine. `Prefer: wait=60` answers when it is ready."""
-    return _answered(db, actor, export_id, 200)
+    return _answered(db, actor, export_id, 200, server_of(request).cursors)
 
 
 @router.get("/{export_id}/files/{name}", responses=_FILE, head=True, openapi_extra=ASKED)

@@ -74,6 +74,8 @@ class BulkExport(SQLModel, table=True):
     format: BulkFormat = Field(sa_type=str_enum(BulkFormat))
     headings: Headings = Field(sa_type=str_enum(Headings))
     position: list[Any] | None = Field(default=None, sa_type=json_type)
+    # The position of the export before, of which this one tells the difference.
+    since: list[Any] | None = Field(default=None, sa_type=json_type)
     created_at: datetime
     ready_at: datetime | None = None
     expires_at: datetime | None = None
@@ -96,10 +98,30 @@ class ExportFile(SQLModel, table=True):
     sha256: str = Field(max_length=64)
 
 
+class ExportOp(StrEnum):
+    """What a row of an export with `since` tells, as in `SyncOp`."""
+
+    upsert = "upsert"
+    entered_scope = "entered_scope"
+    left_scope = "left_scope"
+    delete = "delete"
+
+
+class ExportDeletion(Output):
+    """A record that is not there for me any more: it is gone (`delete`), or stands in no unit of mine, or
+    is no longer on lists (`left_scope`). `kept_id`: the record that it was merged into."""
+
+    op: ExportOp
+    kind: str
+    id: UUID | int
+    kept_id: UUID | None
+
+
 class ExportCreate(Input):
     """`kinds`: all that I may read, if none are named. `unit`: only what stands in it or below it.
     `fields`: of a kind only these, beside `id`. `headings` are those of csv and xlsx: Vietnamese with
-    the names of units beside their ids (`vi`), or names of fields (`api`)."""
+    the names of units beside their ids (`vi`), or names of fields (`api`). `since`: the `watermark` of an
+    export of mine of the same kinds and unit; only what is different since is in the files."""
 
     kinds: Annotated[list[ExportKind], Constraint(max_length=MOST_KINDS)] = []
     unit: UnitId | None = None
@@ -108,6 +130,7 @@ class ExportCreate(Input):
     ] = {}
     format: BulkFormat = BulkFormat.ndjson
     headings: Headings = Headings.vi
+    since: Annotated[str, Constraint(max_length=20_000)] | None = None
 
 
 class ExportFileRead(Output):
@@ -125,7 +148,12 @@ class ExportFileRead(Output):
 class BulkExportRead(Output):
     """The manifest of an export. All files are of one moment: they have every change up to `seq` of
     the change log, in its `epoch`, and none after it. Until it is ready there are no files, and
-    `seq`, `epoch`, `ready_at` and `expires_at` are null. `problem`: why it has failed."""
+    `seq`, `epoch`, `watermark`, `ready_at` and `expires_at` are null. `problem`: why it has failed.
+
+    `watermark`: `since` of the next export. Where this one was made `since` another, each row says in
+    `op` whether it was there before (`upsert`, new ones too) or is an old one that has come into my units or rights
+    (`entered_scope`), and the file `deletion` has what to drop, children first.
+    """
 
     id: UUID
     state: ExportState
@@ -137,6 +165,7 @@ class BulkExportRead(Output):
     expires_at: AwareDatetime | None
     seq: int | None
     epoch: UUID | None
+    watermark: str | None
     progress: JobProgress
     files: list[ExportFileRead]
     problem: JobProblem | None

@@ -2,24 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from app.clock import local_day, local_today, utc_now
 from app.db import chunks
-from app.models.exports.exports import ExportFile
+from app.models.exports.exports import ExportDeletion, ExportFile
+from app.models.kernel.access import Right
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.exports import keeping, orders
+from app.services.exports.since import Differences, Gone
 from app.services.exports.writing import Written
 from app.services.files.made import FileInMaking
-from app.services.kernel import bulk_reads, export_log
+from app.services.kernel import access_log, bulk_reads, export_log
 from app.services.kernel.access import Actor
 from app.services.kernel.following import Position
 from app.services.kernel.jobs import Task
@@ -27,13 +31,15 @@ from app.services.kernel.list_files import MEDIA_TYPES
 from app.services.kernel.manifest import manifest
 from app.services.kernel.moments import at_a_number
 from app.services.kernel.offers import SyncKind
-from app.services.kernel.shown import noted_as, shown
+from app.services.kernel.reach import Reach
+from app.services.kernel.shown import Shown, noted_as, shown
 from app.services.sync import slices
 from app.services.sync.cursors import Cursor
-from app.services.sync.scopes import Scope, versions
+from app.services.sync.scopes import Rights, Scope, hash_of
 from app.services.units.rows import find
 
 _PAGE: Final = 2_000
+DELETION: Final = "deletion"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -50,11 +56,10 @@ def _made(task: Task, actor: Actor, export_id: UUID) -> bool:
     """False where somebody was erased meanwhile, who may be in the files."""
     with task.writing() as session:
         keeping.begin(session, export_id)
-    with at_a_number(task.database) as (db, position):
+    with at_a_number(task.database) as (db, position), task.database.reading() as log:
         order = orders.find_own(db, export_id, actor.account_id)
-        making = _Making(task, actor, db, position, order)
-        for kind in making.kinds:
-            making.write(kind)
+        making = _Making(task, actor, db, log, position, order)
+        making.write_all()
     with task.writing() as session:
         return making.finish(session)
 
@@ -64,14 +69,22 @@ class _Making:
     task: Task
     actor: Actor
     db: Connection
+    log: Connection
     position: Position
     order: Any
     kinds: list[SyncKind] = field(init=False)
     scope: Scope = field(init=False)
     files: list[tuple[FileInMaking, ExportFile]] = field(init=False, default_factory=list)
     rows: int = field(init=False, default=0)
-    # Sensitive fields that rows of a kind have shown, by whose they are.
+    # Sensitive fields that rows of a kind have shown, by whose they are; and those of single records.
     shown: defaultdict[tuple[str, str], set[str]] = field(init=False)
+    shown_alone: list[Shown] = field(init=False, default_factory=list)
+    # The units of which all rows of a kind were read.
+    walked: dict[str, tuple[Reach, ...]] = field(init=False, default_factory=dict)
+    gone: list[Gone] = field(init=False, default_factory=list)
+    since: Differences | None = field(init=False, default=None)
+    begun_at: datetime = field(init=False, default_factory=utc_now)
+    day: date = field(init=False, default_factory=local_today)
 
     def __post_init__(self) -> None:
         unit = None if self.order.unit_id is None else find(self.db, self.order.unit_id)
@@ -83,22 +96,48 @@ class _Making:
             for kind in slices.in_order(known, self.order.kinds)
         ]
         self.shown = defaultdict(set)
+        if self.order.since is not None:
+            given = Cursor.unpacked(self.order.since)
+            reads = (self.db, self.log, self.actor, given, self.position, self.scope)
+            self.since = Differences(*reads, self._prints(), self.day)
 
-    def write(self, kind: SyncKind) -> None:
-        """The file of a kind."""
-        before = self.rows
+    def _prints(self) -> Mapping[str, str]:
+        """Of each kind, a print of what is written of it: with other fields all of it comes again."""
+        return {
+            kind.name: f"{sum(map(hash_of, self._columns(kind))) % 2**32:08x}"
+            for kind in self.kinds
+        }
+
+    def write_all(self) -> None:
+        """All files, parents first."""
+        if self.since is None:
+            for kind in self.kinds:
+                self._write(kind.name, kind.schema, self._columns(kind), self._pages(kind))
+            return
+        self.since.read_log(self.kinds)
+        for kind in self.kinds:
+            columns = ["op", *self._columns(kind)]
+            self._write(kind.name, kind.schema, columns, self._differing(kind, self.since))
+        columns = [*ExportDeletion.model_fields]
+        gone = iter([[asdict(each) for each in reversed(self.gone)]])
+        self._write(DELETION, ExportDeletion, columns, gone)
+
+    def _write(
+        self, name: str, schema: type[BaseModel], columns: Sequence[str], pages: Iterator[Rows]
+    ) -> None:
         form = ExportFormat(self.order.format)
-        written = Written(self.task.database, kind.schema, self._columns(kind), self.order)
+        written = Written(self.task.database, schema, columns, self.order)
+        rows = _Counted(pages)
         with FileInMaking(self.task.database.settings, MEDIA_TYPES[form]) as made:
-            for piece in written.pieces(self._pages(kind), title=kind.name):
+            for piece in written.pieces(rows.pages(), title=name):
                 made.write(piece)
         told = ExportFile(
             file_id=made.id,
             export_id=self.order.id,
-            kind=kind.name,
-            name=f"{kind.name}.{form.value}",
+            kind=name,
+            name=f"{name}.{form.value}",
             columns=written.columns,
-            rows=self.rows - before,
+            rows=rows.count,
             bytes=made.size,
             sha256=made.sha256,
         )
@@ -112,22 +151,35 @@ class _Making:
     def _pages(self, kind: SyncKind) -> Iterator[Rows]:
         after: slices.Key | None = None
         circle = self.scope.circle
+        self.walked[kind.name] = circle.reaches
         while self.scope.may_hold(kind):
-            keys = slices.kept_keys(self.db, kind, self.actor, local_today(), circle, after)
+            keys = slices.kept_keys(self.db, kind, self.actor, self.day, circle, after)
             found = (kind.rows(self.db, self.actor, part) for part in chunks(keys))
             page = sorted(chain.from_iterable(found), key=itemgetter("id"))
-            self._note(kind, page)
-            self.rows += len(page)
-            self.task.progress(self.rows, None)
+            self._note(kind, page, alone=False)
             yield page
             if len(keys) < kind.page:
                 return
             after = keys[-1]
 
-    def _note(self, kind: SyncKind, rows: Rows) -> None:
+    def _differing(self, kind: SyncKind, since: Differences) -> Iterator[Rows]:
+        for page in since.of(kind):
+            self.walked[kind.name] = self.walked.get(kind.name, ()) or page.walked
+            self._note(kind, page.rows, alone=not page.walked)
+            self.gone += page.gone
+            yield page.rows
+
+    def _note(self, kind: SyncKind, rows: Rows, *, alone: bool) -> None:
+        """What rows show: of all of a unit at once, or `alone`, of each of them."""
         chosen = self._columns(kind) if kind.name in self.order.fields else None
-        for each in shown(kind.schema, rows, ReadHow.export, chosen=chosen):
-            self.shown[kind.name, each.entity].update(each.fields)
+        found = shown(kind.schema, rows, ReadHow.export, chosen=chosen)
+        if alone:
+            self.shown_alone += found
+        else:
+            for each in found:
+                self.shown[kind.name, each.entity].update(each.fields)
+        self.rows += len(rows)
+        self.task.progress(self.rows, None)
 
     # -- when all is written
 
@@ -148,6 +200,7 @@ class _Making:
             seq=self.position.seq,
         )
         bulk_reads.note(session, reading, self._read())
+        access_log.note_in(session, self.actor, self.shown_alone)
         self._note_export(session)
         return True
 
@@ -171,11 +224,11 @@ class _Making:
             device_id=None,
             epoch=self.position.epoch,
             seq=self.position.seq,
-            given_at=utc_now(),
-            day=local_today(),
+            given_at=self.begun_at,
+            day=self.day,
             asked=tuple(self.order.kinds),
             unit=self.order.unit_id,
-            has=versions(self.kinds),
+            has=self._prints(),
             whole=self.scope,
             perhaps=Scope(),
             walk=None,
@@ -185,14 +238,32 @@ class _Making:
         """By unit and entity: what rights over the unit have shown."""
         found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
         for kind in self.kinds:
-            for reach, rights in self.scope.for_kind(kind):
-                if kind.right not in rights:
-                    continue
+            for reach in self.walked.get(kind.name, ()):
+                noted = _noted_by(kind, self._rights_over(kind, reach))
                 for (name, entity), fields in self.shown.items():
-                    names = fields & _noted_by(kind, rights) if name == kind.name else set()
+                    names = fields & noted if name == kind.name else set()
                     for unit_id in (*reach.unit_ids, *reach.communes) if names else ():
                         found[unit_id, entity] |= names
         return found
+
+    def _rights_over(self, kind: SyncKind, reach: Reach) -> Rights:
+        """Of a unit that has moved: what may be held over it."""
+        parts = dict(self.scope.for_kind(kind))
+        rights = parts.get(reach, frozenset[Right]().union(*parts.values()))
+        return rights if kind.right in rights else frozenset()
+
+
+class _Counted:
+    """Pages, and how many rows they had."""
+
+    def __init__(self, pages: Iterator[Rows]) -> None:
+        self._pages = pages
+        self.count = 0
+
+    def pages(self) -> Iterator[Rows]:
+        for page in self._pages:
+            self.count += len(page)
+            yield page
 
 
 def _noted_by(kind: SyncKind, rights: frozenset[Any]) -> set[str]:

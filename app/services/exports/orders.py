@@ -22,13 +22,16 @@ from app.models.exports.exports import (
 )
 from app.models.files.files import FileSize
 from app.models.kernel.accounts import Account
+from app.models.kernel.following import FollowQuery, StartOverReason
 from app.models.kernel.jobs import Job, JobState
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
+from app.security.sealing import Sealer
 from app.services.files import stored
 from app.services.files.stored import Content
 from app.services.kernel import jobs
 from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.following import Following, newest, start_over
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import SyncKind
@@ -38,6 +41,7 @@ from app.services.sync.scopes import Scope
 from app.services.units.rows import find
 
 ENTITY: Final = "export"
+_WATERMARK: Final = b"export watermark 1"
 # Of one account, and of all: each reads for a while, and what waits is asked for again and again.
 _MOST_OF_ACCOUNT: Final = 3
 _MOST: Final = 50
@@ -54,11 +58,15 @@ _UNFINISHED = (
 # -- asking
 
 
-def ask(session: Session, actor: Actor, body: ExportCreate) -> UUID:
+def ask(session: Session, actor: Actor, body: ExportCreate, sealer: Sealer) -> UUID:
     """Have an export made, with the rights of now; 403 names the kinds that the actor may not read,
-    429 where enough are being made."""
+    429 where enough are being made, 409 `start_over` for a watermark from which it cannot go on."""
     unit = None if body.unit is None else find(session, body.unit)
-    kinds = _kinds(session, actor, unit, body.kinds)
+    since = None if body.since is None else _since(session, actor, body, body.since, sealer)
+    if since is None:
+        kinds = _kinds(session, actor, unit, body.kinds)
+    else:
+        kinds = list(slices.in_order(manifest().sync, since.asked or ()))
     _ensure_fields(kinds, body)
     _ensure_not_too_many(session, actor)
     export_id = new_id()
@@ -69,16 +77,36 @@ def ask(session: Session, actor: Actor, body: ExportCreate) -> UUID:
             id=export_id,
             account_id=actor.account_id,
             job_id=job.id,
-            unit_id=body.unit,
+            unit_id=body.unit if since is None else since.unit,
             kinds=[kind.name for kind in kinds],
             fields={str(kind): sorted({*names}) for kind, names in body.fields.items()},
             format=body.format,
             headings=body.headings,
+            since=None if since is None else since.packed(),
             created_at=job.created_at,
         )
     )
     session.flush()
     return export_id
+
+
+def _since(
+    session: Session, actor: Actor, body: ExportCreate, sealed: str, sealer: Sealer
+) -> Cursor:
+    """What the export before has. 422 for other kinds or another unit: these are another export."""
+    db = session.connection()
+    try:
+        cursor = Cursor.opened(sealed, sealer, _WATERMARK)
+    except ValueError as error:
+        raise start_over(StartOverReason.unreadable, newest(db)) from error
+    if cursor.account_id != actor.account_id:
+        raise start_over(StartOverReason.foreign, newest(db))
+    Following.of(db, FollowQuery(after=cursor.seq, epoch=cursor.epoch))
+    if body.kinds and {*body.kinds} != {*(cursor.asked or ())}:
+        raise invalid("not_together", "/kinds", expected="since")
+    if body.unit is not None and body.unit != cursor.unit:
+        raise invalid("not_together", "/unit", expected="since")
+    return cursor
 
 
 def _kinds(
@@ -149,7 +177,9 @@ def find_own(db: Db, export_id: UUID, account_id: UUID) -> Any:
     return row
 
 
-def manifest_of(db: Db, actor: Actor, export_id: UUID, language: Language) -> dict[str, Any]:
+def manifest_of(
+    db: Db, actor: Actor, export_id: UUID, language: Language, sealer: Sealer
+) -> dict[str, Any]:
     """An export of the account as BulkExportRead."""
     row = find_own(db, export_id, actor.account_id)
     job = jobs.shown_to_colleagues(db, row.job_id, language)
@@ -165,6 +195,7 @@ def manifest_of(db: Db, actor: Actor, export_id: UUID, language: Language) -> di
         "expires_at": row.expires_at,
         "seq": position and position.seq,
         "epoch": position and position.epoch,
+        "watermark": position and position.sealed(sealer, _WATERMARK),
         "progress": job.progress.model_dump() if job else {"done": 0, "total": None},
         "files": [_file(row.id, each) for each in _files(db, row)],
         "problem": job and job.problem,

@@ -197,6 +197,14 @@ class AccessLog:
                 logs.warning("access_log_full", lost=lost)
 
 
+def note_in(session: Session, actor: Actor, shown: Iterable[Shown]) -> None:
+    """As `AccessLog.note`, in a transaction of the caller."""
+    sums = _Sums()
+    sums.note(actor, shown)
+    while batch := sums.pop(_BATCH):
+        _write(session, batch)
+
+
 def _joined_fields(one: Any, other: Any, names: Sequence[str]) -> sa.ColumnElement[str]:
     """The names in either of two comma-separated texts, as such a text again.
 

@@ -173,6 +173,8 @@ class SyncKind:
     # Rows that are others on the second day than on the first, though nobody has changed them.
     turned: Callable[[date, date], sa.ColumnElement[bool]] | None = None
     page: int = 200
+    # Of rows that are gone, those that went into another one, with its key, as far as the actor sees it.
+    went_into: Callable[[Connection, Actor, Sequence[Any]], Mapping[Any, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,12 @@ def kept_of_many(db: Db, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
     return found
 
 
+def seen_kept_of_many(db: Db, actor: Actor, member_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """As `kept_of_many`, as far as the actor sees the records that were kept."""
+    found = ((id_, seen_kept_of(db, actor, id_)) for id_ in kept_of_many(db, member_ids))
+    return {id_: kept for id_, kept in found if kept is not None}
+
+
 def seen_kept_of(db: Db, actor: Actor, member_id: UUID) -> UUID | None:
     """As `kept_of`, for who sees the record that was kept; to others the id never was."""
     kept = kept_of(db, member_id)

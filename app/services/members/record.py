@@ -146,6 +146,7 @@ SYNC = SyncKind(
     kept=sa.and_(col(Member.status).in_(CURRENT_MEMBERS), ~col(Member.restricted)),
     exists=col(Member.erased_on).is_(None),
     parents={"unit": "branch_id"},
+    went_into=merged.seen_kept_of_many,
 )
 
 

@@ -84,14 +84,14 @@ class Cursor:
             None if walk is None else _packed(walk),
         ]
 
-    def sealed(self, sealer: Sealer) -> str:
+    def sealed(self, sealer: Sealer, context: bytes = _CONTEXT) -> str:
         text = json.dumps(self.packed(), separators=(",", ":")).encode()
-        return sealer.seal(zlib.compress(text, 9), _CONTEXT)
+        return sealer.seal(zlib.compress(text, 9), context)
 
     @classmethod
-    def opened(cls, sealed: str, sealer: Sealer) -> Self:
-        """ValueError for what no server of this installation has made."""
-        return cls.unpacked(json.loads(zlib.decompress(sealer.open(sealed, _CONTEXT))))
+    def opened(cls, sealed: str, sealer: Sealer, context: bytes = _CONTEXT) -> Self:
+        """ValueError for what no server of this installation has made, for this use of it."""
+        return cls.unpacked(json.loads(zlib.decompress(sealer.open(sealed, context))))
 
     @classmethod
     def unpacked(cls, packed: Sequence[Any]) -> Self:

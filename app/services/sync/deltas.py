@@ -66,9 +66,14 @@ class ChangeBatch:
             found[row.entity][row.entity_id].add(row.operation)
         return found
 
-    def moved_units(self, db: Connection) -> list[Reach]:
-        """Units that now stand elsewhere: what is in them came along, logged or not."""
-        ids = [int(i) for i, done in self.operations["unit"].items() if done & _MOVES]
+    def moved_units(self, db: Connection, *, entered: bool = False) -> list[Reach]:
+        """Units that now stand elsewhere: what is in them came along, logged or not. `entered`: only
+        those that came from outside of the scope."""
+        ids = [
+            int(text)
+            for text, done in self.operations["unit"].items()
+            if done & _MOVES and (not entered or _has_entered(done))
+        ]
         return [
             reach_of(db, unit) for unit in find_many(db, ids) if unit.level is not UnitLevel.group
         ]
@@ -157,7 +162,7 @@ def page_of(
     while True:
         page = BoundedPage(room)
         many = len(batch.rows) > 1
-        if _fill(page, db, actor, kinds, _touched(db, kinds, batch), day, many=many):
+        if _fill(page, db, actor, kinds, touched(db, kinds, batch), day, many=many):
             return page, batch
         batch = batch.half()
 
@@ -167,7 +172,7 @@ def _fill(
     db: Connection,
     actor: Actor,
     kinds: Sequence[SyncKind],
-    touched: Touched,
+    rows_touched: Touched,
     day: date,
     *,
     many: bool,
@@ -176,7 +181,7 @@ def _fill(
     have no room, and are of `many` changes."""
     gone: list[Item] = []
     for kind in kinds:
-        keys = touched.get(kind.name, {})
+        keys = rows_touched.get(kind.name, {})
         if not keys:
             continue
         there = slices.places(db, kind, actor, day, keys)
@@ -197,7 +202,7 @@ def _fill(
     return not (page.is_full and many)
 
 
-def _touched(db: Connection, kinds: Sequence[SyncKind], batch: ChangeBatch) -> Touched:
+def touched(db: Connection, kinds: Sequence[SyncKind], batch: ChangeBatch) -> Touched:
     """The rows that the changes decide about: changed themselves, or shown by what has changed."""
     found: defaultdict[str, dict[Key, bool]] = defaultdict(dict)
     for kind in kinds:
