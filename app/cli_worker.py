@@ -9,7 +9,7 @@ from time import sleep
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import logs
+from app import logs, memory
 from app.config import Settings
 from app.db import Database
 from app.services.kernel import job_workers, jobs, key_rotation, sequencer, upkeep
@@ -30,6 +30,7 @@ def work(settings: Settings, *, once: bool) -> None:
             typer.echo(f"did {jobs.work_off(database)} jobs")
             typer.echo(f"forgot {_work(database)} expired rows")
             return
+        memory.settle()
         lost = partial(job_workers.send_lost_again, database)
         with (
             ExitStack() as opened,

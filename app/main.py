@@ -1,6 +1,5 @@
 """The application: its middleware, its errors, its routes. Nothing is decided here."""
 
-import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 
@@ -9,7 +8,7 @@ from fastapi.telemetry import TelemetryConfig
 from pydantic import SecretStr
 from starlette.middleware.cors import CORSMiddleware
 
-from app import logs
+from app import logs, memory
 from app.api.http import contract, error_handlers, tus
 from app.api.http.compression import Compression
 from app.api.http.dispatch import include, index_routes
@@ -39,9 +38,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # What was made until now lives for ever: out of the collector's way (app/__init__.py).
-        gc.collect()
-        gc.freeze()
+        memory.settle()
         server = serving(app)
         with (
             closing(server.database),

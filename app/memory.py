@@ -6,6 +6,7 @@ what it holds. Other C libraries are left as they are.
 """
 
 import ctypes
+import gc
 from functools import cache
 
 from app import logs
@@ -30,6 +31,12 @@ def keep_little() -> None:
     for parameter, value in _LIMITS.items():
         if not library.mallopt(parameter, value):
             logs.warning("mallopt_refused", parameter=parameter)
+
+
+def settle() -> None:
+    """What was made until now lives for ever: out of the collector's way (app/__init__.py)."""
+    gc.collect()
+    gc.freeze()
 
 
 def trim() -> None:
