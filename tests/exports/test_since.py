@@ -8,6 +8,7 @@ from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api
 from tests.kernel.changes import done
 from tests.privacy.test_erased_phones import erase
+from tests.reorganisations.elsewhere import to_another_province
 from tests.sync.acts import granted
 
 KINDS = ["unit", "member", "household", "appointment", "visit"]
@@ -142,6 +143,22 @@ def test_a_unit_that_comes_and_goes(
     follower.follow()
     assert {id_ for id_, line in follower.gone.items() if line["kind"] == "member"} == came
     assert {line["op"] for line in follower.gone.values()} == {"left_scope"}
+    follower.equals_a_whole_one()
+
+
+@pytest.mark.parametrize(("who", "unit"), [("phuongvi-1", None), ("phuongvi", "phuongvi-2")])
+def test_a_unit_above_that_goes_to_another_province(
+    api: Api, database: Database, work: Work, unit_id: UnitIds, who: str, unit: str | None
+) -> None:
+    """Its change is in the log of the commune, and no record has one."""
+    of_unit = {} if unit is None else {"unit": unit_id[unit]}
+    follower = Follower(api.as_(who), work, kinds=["member"], **of_unit)
+    follower.follow()
+    province = to_another_province(api, database, unit_id, unit_id["phuongvi"])
+    follower.follow()
+    rows = follower.rows["member"]
+    assert follower.ops == dict.fromkeys(rows, "upsert")
+    assert {row["province_id"] for row in rows.values()} == {province}
     follower.equals_a_whole_one()
 
 

@@ -20,8 +20,9 @@ from app.services.kernel.reach import Reach
 from app.services.sync import deltas, slices
 from app.services.sync.cursors import Cursor
 from app.services.sync.deltas import ChangeBatch
-from app.services.sync.scopes import Scope, differing
+from app.services.sync.scopes import Scope, differing, with_all_above
 from app.services.sync.slices import Key, RowPlace
+from app.services.units.rows import find
 
 # Changes are read in as large parts as a phone's largest page.
 _ROOM: Final = 8_000_000
@@ -72,6 +73,10 @@ class Differences:
         """Find the rows that changes of the log are about."""
         held = [kind for kind in kinds if self.given.whole.may_hold(kind)]
         after = self.given.seq
+        unit = None if self.given.unit is None else find(self.db, self.given.unit)
+        over = with_all_above(self.actor, unit)
+        if deltas.moved_between(self.log, over, after, self.position.seq):
+            self._moved += self.given.whole.reaches  # their rows say where they stand
         while True:
             circle = self.given.whole.circle
             batch, is_all = deltas.unread(self.log, held, self.day, circle, after, _ROOM)
