@@ -65,7 +65,7 @@ def rows_then(
 ) -> dict[UUID, RowThen]:
     """By changes of rows of a kind (ids as the log has them) the rows as these left them."""
     _, tracked = manifest().by_entity[kind.entity]
-    rows = _rows_now(db, kind.entity, changed)
+    rows = rows_now(db, kind.entity, changed)
     changes = _changes_since(db, kind, changed)
     gone = {entity_id: each[0] for entity_id, each in changes.items() if entity_id not in rows}
     standings = {entity_id: standing for entity_id, (standing, _) in rows.items()}
@@ -101,16 +101,16 @@ def _standings_of_gone(db: Connection, entity: str, last: Mapping[str, Any]) -> 
         if of == "member":
             standings = _standings_of_members(db, set(owners.values()))
         else:
-            standings = {id_: each for id_, (each, _) in _rows_now(db, of, owners.values()).items()}
+            standings = {id_: each for id_, (each, _) in rows_now(db, of, owners.values()).items()}
         found |= {row: standings[owner] for row, owner in owners.items() if owner in standings}
     return found
 
 
 def _standings_of_members(db: Connection, ids: Collection[str]) -> dict[str, Standing]:
     """Of members, and of the records that they were merged into."""
-    found = {id_: standing for id_, (standing, _) in _rows_now(db, "member", ids).items()}
+    found = {id_: standing for id_, (standing, _) in rows_now(db, "member", ids).items()}
     kept = merged.kept_of_many(db, [UUID(id_) for id_ in ids if id_ not in found])
-    of_kept = _rows_now(db, "member", set(map(str, kept.values())))
+    of_kept = rows_now(db, "member", set(map(str, kept.values())))
     for gone_id, kept_id in kept.items():
         if (row := of_kept.get(str(kept_id))) is not None:
             found[str(gone_id)] = replace(row[0], kept_id=kept_id)
@@ -165,7 +165,7 @@ _CHANGES: Final[AnySelect] = sa.select(
 )
 
 
-def _rows_now(
+def rows_now(
     db: Connection, entity: str, entity_ids: Collection[str]
 ) -> dict[str, tuple[Standing, State]]:
     """The rows that there are, by their ids as the log has them, and what they say."""
