@@ -23,7 +23,7 @@ CAPABILITY = Capability(
             passing=True,
         ),
     ),
-    nobody={BulkExport: frozenset({"kinds", "fields", "position"})},
+    nobody={BulkExport: frozenset({"kinds", "fields", "position", "since"})},
     forget_all=(keeping.forget_about,),
     retention=(
         Kept(

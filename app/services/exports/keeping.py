@@ -48,7 +48,7 @@ def forget_expired(session: Session) -> int:
 
 def forget_about(session: Session, people: Sequence[Person]) -> Forgotten:
     """Delete the files of all exports: nothing says who is in one, and each can be made anew. Those
-    that are being made begin again: told first, since one of them may be ready in between."""
+    that are being made begin again: marked first, since one of them may be ready in between."""
     if people:
         making = sa.update(BulkExport).where(col(BulkExport.ready_at).is_(None))
         session.connection().execute(making.values(expires_at=utc_now()))
