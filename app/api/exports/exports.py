@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from app.api.http.context import request_context
 from app.api.http.deps import ActorDep
-from app.api.http.kept_files import in_parts
+from app.api.http.kept_files import FileResponse, in_parts
 from app.api.http.paging import STREAMED, listing
 from app.api.http.pending import Pending, answer_when_over
 from app.api.http.problems import problem_response
@@ -100,7 +100,13 @@ def get_export(
     return _answered(db, actor, export_id, 200, server_of(request).cursors)
 
 
-@router.get("/{export_id}/files/{name}", responses=_FILE, head=True, openapi_extra=ASKED)
+@router.get(
+    "/{export_id}/files/{name}",
+    response_class=FileResponse,
+    responses=_FILE,
+    head=True,
+    openapi_extra=ASKED,
+)
 def get_export_file(
     db: Connection, actor: ActorDep, request: Request, export_id: ExportPath, name: NamePath
 ) -> Response:
