@@ -15,7 +15,7 @@ from app.api.http.dispatch import include, index_routes
 from app.api.http.docs import serve_contract, serve_pages
 from app.api.http.middleware import Kernel
 from app.api.http.routers import routers_of
-from app.api.http.server import Server, serve_with, serving
+from app.api.http.server import Application, Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
 from app.security.secret_texts import new_secret
 from app.services.capabilities import CAPABILITIES, install
@@ -51,7 +51,7 @@ def create_app(
             server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Hội Số",
         version=VERSION,
         lifespan=lifespan,

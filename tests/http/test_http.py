@@ -245,7 +245,9 @@ class TestCors(Reading):
         assert answer.headers["access-control-allow-origin"] == self.ORIGIN
         exposed = answer.headers["access-control-expose-headers"]
         assert {name.strip() for name in exposed.split(",")} == {
+            "accept-ranges",
             "content-disposition",
+            "content-range",
             "content-location",
             "etag",
             "idempotency-lost-since",

@@ -6,7 +6,7 @@ restore revisions are given a second time: from then on a tag names the epoch to
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -24,6 +24,7 @@ from app.services.kernel.access import Expected
 
 # Of a public route that may answer 404; every route with a token documents that anyway.
 MISSING: dict[int | str, dict[str, Any]] = {404: problem_response()}
+_ABOVE_BRANCH = ("commune_id", "province_id")
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _TAGS = re.compile(rf"{_TAG.pattern}(?:[ \t]*,[ \t,]*{_TAG.pattern})*")
 _REVISION = re.compile(r"(?P<number>[0-9]{1,9})(?P<epoch>(?:\.[0-9a-f]{8})?)(?:-[0-9a-f]{8})?")
@@ -75,10 +76,11 @@ def etag(row: Mapping[str, Any], fields: Iterable[str] | None = None) -> str:
     return f'"{_revision(row)}{mark}"'
 
 
-def _place(row: Mapping[str, Any]) -> Iterator[str]:
+def _place(row: Mapping[str, Any]) -> Sequence[str]:
     """Where the branch of a record stands: another place is no revision of the record."""
-    if "branch_id" in row:
-        yield from (f"{name}={row[name]}" for name in ("commune_id", "province_id") if name in row)
+    if "branch_id" not in row:
+        return ()
+    return [f"{name}={row[name]}" for name in _ABOVE_BRANCH if name in row]
 
 
 def _revision(row: Mapping[str, Any]) -> str:

@@ -44,6 +44,7 @@ _API_HEADERS = [
     (b"vary", b"Authorization, Accept, Accept-Encoding, Accept-Language"),
 ]
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
+_OURS = frozenset(name for name, _ in (*_HEADERS, *_API_HEADERS, _HSTS))
 
 
 # In the scope of a HEAD: no more rows are read than its headers need.
@@ -92,11 +93,9 @@ class Kernel:
                 present = {name for name, _ in message["headers"]}
                 # A page with a policy of its own (api/http/docs.py) is no answer of the API.
                 added = self.headers if _POLICY in present else self.api_headers
-                message["headers"] = [
-                    *message["headers"],
-                    request_id,
-                    *(header for header in added if header[0] not in present),
-                ]
+                if not _OURS.isdisjoint(present):
+                    added = [header for header in added if header[0] not in present]
+                message["headers"] = [*message["headers"], request_id, *added]
             elif is_head:
                 if message.get("more_body"):
                     return

@@ -43,20 +43,29 @@ class Server:
         )
 
 
+class Application(FastAPI):
+    """An application, and the server that answers its requests."""
+
+    # An attribute, as each request asks for it several times: `app.state` is slow.
+    server: Server
+
+
 def serve_with(app: FastAPI, server: Server) -> None:
     """From now on, requests to this application are answered by this server."""
-    app.state.server = server
+    assert isinstance(app, Application)  # noqa: S101  # create_app makes no other
+    app.server = server
 
 
 def serving(app: FastAPI) -> Server:
     """The server that answers the requests to an application."""
-    server: Server = app.state.server
-    return server
+    assert isinstance(app, Application)  # noqa: S101  # create_app makes no other
+    return app.server
 
 
 def server_of(request: Request) -> Server:
     """The server that answers a request."""
-    return serving(request.app)
+    app: Application = request.scope["app"]
+    return app.server
 
 
 def address_of(request: Request) -> str:

@@ -1,1 +1,1 @@
-"""Exports of whole records for other systems (empty so far)."""
+"""Exports of whole records for other systems."""

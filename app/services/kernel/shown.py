@@ -98,7 +98,7 @@ def _values(row: Row | BaseModel) -> Row:
 # -- how the rows of a schema are read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _View:
     """What to look at in a row of a schema."""
 
@@ -113,21 +113,23 @@ class _View:
     varying: Sequence[tuple[str, Callable[[Any, Row, ReadHow], Iterator[Shown]]]]
     # What rows of a plain view reveal, by which of its fields are empty.
     by_pattern: dict[tuple[bool, ...], Names] = field(default_factory=dict)
+    # The entity of rows that are somebody each, and reveal those fields that are not empty.
+    plain_about: tuple[str, ReadHow | None] | None = field(init=False)
+    plain_fields: Sequence[str] = field(init=False)
 
-    @property
-    def plain_about(self) -> tuple[str, ReadHow | None] | None:
-        """The entity of rows that are somebody each, and reveal those fields that are not empty."""
+    def __post_init__(self) -> None:
+        self.plain_about = None
+        self.plain_fields = [name for name, _ in self.plain]
         about = self.about
         if about is None or about.entity is None or about.ids != ("id",):
-            return None
-        if self.telling or self.parts or self.varying:
-            return None
-        return about.entity, about.how
+            return
+        if not (self.telling or self.parts or self.varying):
+            self.plain_about = about.entity, about.how
 
     def read_plain(self, entity: str, rows: Sequence[Row | BaseModel], how: ReadHow) -> list[Shown]:
         """The same as `read` of each row, at a third of its price: members' lists are plain, and
         are what is asked most."""
-        fields = [name for name, _ in self.plain]
+        fields = self.plain_fields
         nothing = repeat(None)
         by_pattern = self.by_pattern
         found: defaultdict[Names, list[UUID]] = defaultdict(list)
