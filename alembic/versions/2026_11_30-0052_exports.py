@@ -26,6 +26,8 @@ def upgrade() -> None:
         sa.Column("kinds", _JSON, nullable=False),
         sa.Column("fields", _JSON, nullable=False),
         sa.Column("format", sa.String(length=32), nullable=False),
+        sa.Column("headings", sa.String(length=32), nullable=False),
+        sa.Column("since", _JSON, nullable=True),
         sa.Column("position", _JSON, nullable=True),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("ready_at", _TIME, nullable=True),

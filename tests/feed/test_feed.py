@@ -1,4 +1,4 @@
-"""What followers of the feed are told: each event with what the row said by then, by rights of now."""
+"""What followers of the feed read: each event with what the row said by then, by rights of now."""
 
 from uuid import uuid4
 

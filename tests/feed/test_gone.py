@@ -1,14 +1,16 @@
-"""What followers are told of rows that are gone: merged, deleted, moved away, restricted, erased."""
+"""What followers read of rows that are gone: merged, deleted, moved away, restricted, erased."""
 
 from collections.abc import Callable
 
 import pytest
 
 from app.clock import local_today
+from app.db import Database
 from tests.feed.follower import end, events
 from tests.helpers.answers import Json, UnitIds
 from tests.helpers.cadres import done, made
 from tests.helpers.client import Api
+from tests.helpers.homes import home
 
 NUMBER = "025188001234"
 
@@ -156,3 +158,36 @@ def erase(api: Api, member_id: str) -> None:
     tried = done(province.post(f"{path}/erasure", json={"dry_run": True}))
     body = {"dry_run": False, "request_id": request["id"], "digest": tried["digest"]}
     done(province.post(f"{path}/erasure", json=body))
+
+
+class TestSupport:
+    def test_a_child_is_hidden_from_who_reads_the_family_since_it_moved(
+        self, api: Api, database: Database, unit_id: UnitIds
+    ) -> None:
+        """As by the API: who it is stays with those whose work the help was."""
+        family = home(database, unit_id["phuongvi-1"], child_born=str(local_today().year - 10))
+        people = done(api.as_("phuongvi").get(f"/v1/households/{family}"))["people"]
+        [child] = [p["person_id"] for p in people if p["birth_date"] != "1980"]
+        today = local_today().isoformat()
+        help_ = {
+            "kind": "sponsorship",
+            "programme": "godmother",
+            "given_on": today,
+            "quantity": 12,
+            "quantity_unit": "month",
+            "value_vnd": 1,
+            "child_id": child,
+            "guardian_consent_on": today,
+        }
+        help_id = made(api.as_("phuongvi-1").post(f"/v1/households/{family}/support", json=help_))
+        moved = {"branch_id": unit_id["tienluong-1"], "effective_on": today}
+        done(api.as_("phutho").post(f"/v1/households/{family}/move", json=moved))
+        begun = end(api.as_("phutho"))
+        done(api.as_("phutho").post(f"/v1/support/{help_id['id']}/approve"))
+        for name, hidden in (("tienluong", True), ("phutho", False)):
+            officer = api.as_(name)
+            [event] = of(officer, begun, help_id["id"])
+            [row] = done(officer.get(f"/v1/households/{family}/support"))["items"]
+            assert event["masked"] == row["masked"]
+            assert bool(row["masked"]) is hidden
+            assert event["state"].get("child_id") == (None if hidden else child)

@@ -1,4 +1,4 @@
-"""Random acts of a union: what was told right after each is told ever after, and a follower that is
+"""Random acts of a union: what the feed says right after each it says ever after, and a follower that is
 killed again and again ends with the rows that there are."""
 
 from random import Random

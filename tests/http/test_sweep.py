@@ -75,6 +75,8 @@ class Branch:
         self._people(api, database, unit_id)
         self._family()
         self._meeting(database, unit_id)
+        self.make("export_id", "/v1/exports", kinds=["member"])
+        self.ids["name"] = "member.ndjson"
 
     def make(self, kind: str, path: str, by: Api | None = None, /, **body: Any) -> Json:
         answer = (by or self.officer).post(path, json=body)

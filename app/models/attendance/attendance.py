@@ -178,6 +178,7 @@ class Attendance(SQLModel, table=True):
         sa.Index("ix_attendance_member_id_local_date", "member_id", "local_date", "session_id"),
         sa.Index("ix_attendance_branch_id_local_date", "branch_id", "local_date"),
         sa.Index("ix_attendance_commune_id_local_date", "commune_id", "local_date"),
+        sa.Index("ix_attendance_province_id_id", "province_id", "id"),
         {"sqlite_with_rowid": False},
     )
 

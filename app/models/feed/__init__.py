@@ -1,1 +1,1 @@
-"""The feed of events: what followers ask for and are told."""
+"""The feed of events: what followers ask for and get."""

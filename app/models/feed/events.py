@@ -1,4 +1,4 @@
-"""Events as followers are told of them: shaped as CloudEvents 1.0, in the order of the change log."""
+"""Events as followers read them: shaped as CloudEvents 1.0, in the order of the change log."""
 
 from datetime import date, datetime
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of attendance."""
+"""What followers of the feed read of attendance."""
 
 from sqlmodel import col
 

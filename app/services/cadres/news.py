@@ -1,4 +1,4 @@
-"""What followers of the feed are told of cadres."""
+"""What followers of the feed read of cadres."""
 
 from sqlmodel import col
 

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of events and sessions."""
+"""What followers of the feed read of events and sessions."""
 
 from app.models.events.events import Event, EventRead, EventSession
 from app.models.events.rsvps import Rsvp, RsvpRead

@@ -1,4 +1,4 @@
-"""The feed: what systems are told that keep copies, in the order in which it happened."""
+"""The feed: what has happened, in its order, for systems that keep copies."""
 
 from app.services.feed import checking
 from app.services.kernel.manifest import Capability

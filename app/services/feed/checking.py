@@ -1,4 +1,4 @@
-"""Whether each capability says what followers are told of its rows."""
+"""Whether each capability says what followers read of its rows."""
 
 from collections import Counter
 from collections.abc import Iterator

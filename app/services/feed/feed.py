@@ -64,7 +64,7 @@ def reaches_of(db: Connection, actor: Actor, unit_id: int | None) -> tuple[Reach
 
 
 def scope_of(actor: Actor) -> str:
-    """A print of the units of an actor, with the rights that decide about what followers are told."""
+    """A print of the units of an actor, with the rights that decide about what followers read."""
     tracked = [manifest().by_entity[entity][1] for entity in manifest().news]
     deciding = {right for each in tracked for right in (each.read_right, *each.masks.values())}
     held = sorted(

@@ -39,9 +39,11 @@ class Place(NamedTuple):
 class Standing:
     """What decides today who is shown a row: where it stands, whether followers are shown it, and
     whether it is there, or a shell that an erasure left. Of one that is gone it is what its member or
-    household decides; `kept_id`: the record that a member was merged into."""
+    household decides; `kept_id`: the record that a member was merged into. `masked_at`: other units
+    whose rights decide on what is masked."""
 
     place: Place
+    masked_at: Place | None
     shared: bool
     exists: bool
     kept_id: UUID | None = None
@@ -182,7 +184,9 @@ def rows_now(
 
 def _now(row: Sequence[Any], names: Sequence[str]) -> tuple[Standing, State]:
     *path, shared, exists = row[len(names) :]
-    return Standing(Place(*path), bool(shared), bool(exists)), dict(zip(names, row, strict=False))
+    place, masked_at = Place(*path[: len(PATH)]), Place(*path[len(PATH) :])
+    standing = Standing(place, masked_at if any(masked_at) else None, bool(shared), bool(exists))
+    return standing, dict(zip(names, row, strict=False))
 
 
 @cache
@@ -191,7 +195,11 @@ def _statement(entity: str) -> tuple[AnySelect, Sequence[str]]:
     kind = manifest().news[entity]
     model, _ = manifest().by_entity[entity]
     names = list(dict.fromkeys(["id", *fields_of(entity).values()]))
-    path = [getattr(kind.place, name, sa.null()).label(f"at_{name}") for name in PATH]
+    path = [
+        getattr(of, name, sa.null()).label(f"{label}_{name}")
+        for label, of in (("at", kind.place), ("masked_at", kind.masked_at))
+        for name in PATH
+    ]
     statement: AnySelect = sa.select(
         *(_as_stored(getattr(model, name)) for name in names),
         *path,

@@ -1,7 +1,7 @@
-"""What a reader is told of changes: what the rows were by then, by the rights of now."""
+"""What a reader sees of changes: what the rows were by then, by the rights of now."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.models.feed.events import EventOperation
 from app.models.kernel.changes import Feed, Operation
 from app.services.audit.walks import PLACES
-from app.services.feed.states import RowThen, State, fields_of, rows_then
+from app.services.feed.states import RowThen, Standing, State, fields_of, rows_then
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import NewsKind
@@ -30,7 +30,7 @@ _KEPT: Final = {
 
 @dataclass
 class Teller:
-    """Tells an actor of changes in some units, as of the installation `source`."""
+    """Shows an actor changes in some units, as of the installation `source`."""
 
     db: Connection
     actor: Actor
@@ -47,7 +47,7 @@ class Teller:
         for place in places:
             other = moves.get(place.change_id, {}).get(place.operation)
             if other is not None and place.operation is Operation.left_scope:
-                continue  # the reader is told of the move where it came to
+                continue  # the reader sees the move where it came to
             event = self._event(place, other)
             if event is None:
                 self.passed_over += 1
@@ -136,7 +136,7 @@ class Teller:
             return _Said(EventOperation.deleted) if is_deletion else None
         if standing is not None and not standing.shared:
             return _Said(EventOperation.deleted if is_deletion else EventOperation.withheld)
-        hidden = self._hidden(tracked, [place] if standing is None else [place, standing.place])
+        hidden = self._hidden(tracked, [place, *_masking(standing)])
         masked = [name for name, column in fields_of(kind.entity).items() if column in hidden]
         if is_deletion:
             previous = _shown(kind, then.before, hidden, place)
@@ -145,8 +145,7 @@ class Teller:
         return _Said(_KEPT[place.operation], _shown(kind, then.after, hidden, place), None, masked)
 
     def _hidden(self, tracked: Tracked, places: Iterable[Placed]) -> set[str]:
-        """The columns that are hidden at one of these places: where the row stood by then, and where
-        it stands today."""
+        """The columns that are hidden at one of these places."""
         return {name for place in places for name in self.actor.hidden(tracked.masks, place)}
 
 
@@ -159,6 +158,14 @@ class _Said:
     previous: State | None = None
     masked: Sequence[str] = ()
     merged_into: UUID | None = None
+
+
+def _masking(standing: Standing | None) -> Iterator[Placed]:
+    """Beside where a row stood by then: where it stands today, and whose rights mask it, too."""
+    if standing is not None:
+        yield standing.place
+        if standing.masked_at is not None:
+            yield standing.masked_at
 
 
 def _shown(kind: NewsKind, state: State | None, hidden: set[str], place: Any) -> State | None:

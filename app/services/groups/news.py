@@ -1,4 +1,4 @@
-"""What followers of the feed are told of groups, which are units, and of who takes part."""
+"""What followers of the feed read of groups, which are units, and of who takes part."""
 
 from app.models.groups.groups import Participation, ParticipationState
 from app.services.kernel.offers import News, NewsKind

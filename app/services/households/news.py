@@ -1,4 +1,4 @@
-"""What followers of the feed are told of households."""
+"""What followers of the feed read of households."""
 
 from typing import Any
 

@@ -238,7 +238,7 @@ class Manifest:
 
     @cached_property
     def news(self) -> Mapping[str, NewsKind]:
-        """What followers of the feed are told of, by its entity."""
+        """What followers of the feed read of, by its entity."""
         told = (each.events for each in self.capabilities)
         return {kind.entity: kind for news in told if isinstance(news, News) for kind in news.kinds}
 

@@ -210,13 +210,14 @@ class NewsKind:
     shared: sa.ColumnElement[bool] = field(default_factory=sa.true)
     exists: sa.ColumnElement[bool] = field(default_factory=sa.true)
     path: bool = False
+    masked_at: Any = None
     columns: Mapping[str, str] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What followers of the feed are told of; `untold` says why not of other entities."""
+    """What followers of the feed read of; `untold` says why they read nothing of other entities."""
 
     kinds: tuple[NewsKind, ...]
     untold: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of members."""
+"""What followers of the feed read of members."""
 
 from typing import Any, Final
 
@@ -38,5 +38,5 @@ NEWS = News(
             **ABOUT_HER,
         ),
     ),
-    untold={"correction_request": "what a member asks is told when it is done"},
+    untold={"correction_request": "what a member asks for is an event when it is done"},
 )

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of poverty."""
+"""What followers of the feed read of poverty."""
 
 from app.models.poverty.poverty import Assessment, AssessmentRead, PovertyStatus, StatusRead
 from app.services.households.news import of_household

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of support."""
+"""What followers of the feed read of support."""
 
 from sqlmodel import col
 
@@ -12,7 +12,7 @@ from app.services.kernel.offers import News, NewsKind
 _OF_A_PLAN = "the steps of a plan are read with it"
 NEWS = News(
     kinds=(
-        NewsKind(entity="support", schema=SupportRead, **of_household(Support)),
+        NewsKind(entity="support", schema=SupportRead, masked_at=Support, **of_household(Support)),
         NewsKind(entity="household_visit", schema=VisitRead, **of_household(HouseholdVisit)),
         NewsKind(
             entity="loan_figure",

@@ -1,4 +1,4 @@
-"""What followers of the feed are told of units."""
+"""What followers of the feed read of units."""
 
 from app.models.kernel.units import Unit, UnitRead
 from app.services.kernel.offers import News, NewsKind
