@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.api.http.ranges import Part
+from app.api.http.ranges import FilePart
 from app.security import sealed_files
 from tests.exports.asking import Work, content, exported
 from tests.helpers.answers import Json, refused
@@ -83,5 +83,5 @@ def test_a_part_reads_no_further_than_it_goes() -> None:
             read.append(number)
             yield b"0123456789"
 
-    assert b"".join(Part(5, 20, 100).of(chunks())) == b"012345678901234"
+    assert b"".join(FilePart(5, 20, 100).of(chunks())) == b"012345678901234"
     assert read == [0, 1]

@@ -24,7 +24,7 @@ def own_store(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_all_is_there(head: Api, database: Database) -> None:
     whole(head, picture(), "picture")
     piece(head, created(head, len(PDF)), 0, PDF[:1_000])
-    assert checking.check(database) == checking.Found(lost=[], unnamed=0)
+    assert checking.check(database) == checking.StoreCheck(lost=[], unnamed=0)
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["removed", "cut to nothing"])
@@ -67,5 +67,5 @@ def test_bytes_that_nothing_names(
     kept(store_of(database.settings), b"x")
     assert checking.check(database).unnamed == 0  # its row may be on its way
     monkeypatch.setattr(keeping, "_GRACE", timedelta(seconds=-60))
-    assert checking.check(database) == checking.Found(lost=[], unnamed=1)
+    assert checking.check(database) == checking.StoreCheck(lost=[], unnamed=1)
     assert len(objects(database)) == 2

@@ -373,7 +373,7 @@ class TestCheck:
     def test_a_lost_file_is_named(self, rooted: None, monkeypatch: pytest.MonkeyPatch) -> None:
         assert done("check", "files").startswith("looked for all files: 0 lost; 0 objects")
         lost = Lost(UUID(int=7), "member", UUID(int=8))
-        found = checking.Found(lost=[lost], unnamed=2)
+        found = checking.StoreCheck(lost=[lost], unnamed=2)
         monkeypatch.setattr(checking, "check", lambda database: found)
         result = hoiso("check", "files")
         assert result.exit_code == 1

@@ -17,7 +17,7 @@ from tests.helpers.client import Api
 NO_TEXT = {
     *("password", "new_password", "current_password", "token", "code"),
     *("TokenForm.username", "TokenForm.client_id", "TokenForm.client_secret"),
-    "OperationBatch.cursor",
+    *("OperationBatch.cursor", "ExportCreate.since"),
     *("TokenForm.refresh_token", "TokenForm.scope", "RevokeForm.token_type_hint"),
 }
 BREAKS = ["\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.api.http.server import serving
 from app.clock import utc_now
 from app.db import Database
 from app.models.kernel.epochs import Epoch
@@ -99,7 +100,7 @@ def test_a_phone_that_was_revoked_in_the_lost_days_has_to_sign_in(
     """Its tokens are no good, and it is revoked again by who did it before."""
     stolen = enrolled(api, "phuongvi-1")
     restored(database)
-    api.app.state.server.signin.verified.clear()
+    serving(api.app).signin.verified.clear()
     refusal(stolen.api.get("/v1/me"), 401, "invalid_token")
     refusal(stolen.refreshed(), 401, "refresh_refused")
     answer = stolen.api.post("/v1/sync/operations", json={"items": [{}]})

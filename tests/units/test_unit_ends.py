@@ -54,6 +54,7 @@ OF_OTHERS = {
     "reorganisation_side",
     *("figure_day", "figure_shared"),
     "file",
+    *("bulk_export", "bulk_read"),
 }
 
 

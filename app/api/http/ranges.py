@@ -43,7 +43,7 @@ IN_PARTS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePart:
     """Bytes `start` to before `end` of `size`."""
 
     start: int
@@ -64,7 +64,7 @@ class Part:
                 return
 
 
-def part_asked(request: Request, tag: str, size: int) -> Part | None:
+def part_asked(request: Request, tag: str, size: int) -> FilePart | None:
     """The part of a file that a request asks for; None: all of it, as for several parts at once, what is
     no range of bytes, an `If-Range` that names another file, and a HEAD (RFC 9110, 14.2). 416 for what
     lies behind its end."""
@@ -74,9 +74,9 @@ def part_asked(request: Request, tag: str, size: int) -> Part | None:
         return None
     first, last, of_end = (None if text is None else int(text) for text in found.groups())
     if first is None:
-        part = Part(max(size - (of_end or 0), 0), size, size)
+        part = FilePart(max(size - (of_end or 0), 0), size, size)
     else:
-        part = Part(first, size if last is None else min(last + 1, size), size)
+        part = FilePart(first, size if last is None else min(last + 1, size), size)
         if last is not None and last < first:
             return None
     if part.start >= size:

@@ -21,7 +21,7 @@ from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.exports import keeping, orders
 from app.services.exports.since import Differences, Gone
-from app.services.exports.writing import Written
+from app.services.exports.writing import WrittenRows
 from app.services.files.made import FileInMaking
 from app.services.kernel import access_log, bulk_reads, export_log
 from app.services.kernel.access import Actor
@@ -126,7 +126,7 @@ class _Making:
         self, name: str, schema: type[BaseModel], columns: Sequence[str], pages: Iterator[Rows]
     ) -> None:
         form = ExportFormat(self.order.format)
-        written = Written(self.task.database, schema, columns, self.order)
+        written = WrittenRows(self.task.database, schema, columns, self.order)
         rows = _Counted(pages)
         with FileInMaking(self.task.database.settings, MEDIA_TYPES[form]) as made:
             for piece in written.pieces(rows.pages(), title=name):
@@ -192,7 +192,7 @@ class _Making:
             made.give(session, self.actor.account_id, orders.ENTITY, self.order.id)
             session.add(told)
         session.flush()
-        reading = bulk_reads.Reading(
+        reading = bulk_reads.BulkReading(
             export_id=self.order.id,
             account_id=self.actor.account_id,
             day=local_day(now),

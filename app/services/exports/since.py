@@ -40,7 +40,7 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageSince:
     """Rows with their `op`, and rows to drop. `walked`: the units whose rows they are; none where they were
     looked for one by one."""
 
@@ -95,7 +95,7 @@ class Differences:
         self._moved += batch.moved_units(self.db)
         self._came += batch.moved_units(self.db, entered=True)
 
-    def of(self, kind: SyncKind) -> Iterator[Page]:
+    def of(self, kind: SyncKind) -> Iterator[PageSince]:
         """Of a kind: rows in which units or rights have changed, then those that have changed."""
         if not (self.given.whole | self.scope).may_hold(kind):
             return
@@ -135,7 +135,7 @@ class Differences:
 
     def _walked(
         self, kind: SyncKind, places: Mapping[Key, RowPlace], walked: tuple[Reach, ...]
-    ) -> Page:
+    ) -> PageSince:
         had = self._had(kind, places)
         rows = self._rows(
             kind, places.values(), lambda place: place.key not in had and self._is_old(place)
@@ -146,9 +146,9 @@ class Differences:
             for place in places.values()
             if not place.kept and self._is_old(place) and (place.key in had or self._moved)
         ]
-        return Page(rows, self._merged(kind, gone), walked)
+        return PageSince(rows, self._merged(kind, gone), walked)
 
-    def _changed(self, kind: SyncKind, keys: Sequence[Key]) -> Page:
+    def _changed(self, kind: SyncKind, keys: Sequence[Key]) -> PageSince:
         places = slices.places(self.db, kind, self.actor, self.day, keys)
         entered = self._touched[kind.name]
         rows = self._rows(
@@ -159,7 +159,7 @@ class Differences:
             for key in keys
             if key not in places or not places[key].kept
         ]
-        return Page(rows, self._merged(kind, gone), ())
+        return PageSince(rows, self._merged(kind, gone), ())
 
     def _is_old(self, place: RowPlace) -> bool:
         old: bool = place.came_after <= self.given.given_at

@@ -15,7 +15,7 @@ from app.services.kernel.unit_names import UnitNames
 Rows = Sequence[Mapping[str, Any]]
 
 
-class Written:
+class WrittenRows:
     """How the rows of a schema are written; `columns` are those of the file."""
 
     def __init__(

@@ -26,7 +26,7 @@ _SKEW: Final = timedelta(minutes=1)
 State = Mapping[str, Any]
 
 
-class Place(NamedTuple):
+class UnitsOfRow(NamedTuple):
     """The units that a row stands in."""
 
     province_id: int | None
@@ -36,14 +36,14 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RowStanding:
     """What decides today who is shown a row: where it stands, whether followers are shown it, and
     whether it is there, or a shell that an erasure left. Of one that is gone it is what its member or
     household decides; `kept_id`: the record that a member was merged into. `masked_at`: other units
     whose rights decide on what is masked."""
 
-    place: Place
-    masked_at: Place | None
+    place: UnitsOfRow
+    masked_at: UnitsOfRow | None
     shared: bool
     exists: bool
     kept_id: UUID | None = None
@@ -54,7 +54,7 @@ class RowThen:
     """A row as one change found and left it. `erased`: by that change, or since. `standing` is None
     of what is gone and was nobody's."""
 
-    standing: Standing | None
+    standing: RowStanding | None
     is_gone: bool
     before: State | None
     after: State | None
@@ -89,11 +89,13 @@ def rows_then(
     return found
 
 
-def _standings_of_gone(db: Connection, entity: str, last: Mapping[str, Any]) -> dict[str, Standing]:
+def _standings_of_gone(
+    db: Connection, entity: str, last: Mapping[str, Any]
+) -> dict[str, RowStanding]:
     """Of rows that are gone, by their last changes, where those stand today whose rows they were."""
     if entity == "member":
         return _standings_of_members(db, last)
-    found: dict[str, Standing] = {}
+    found: dict[str, RowStanding] = {}
     for column, of in (("member_id", "member"), ("household_id", "household")):
         owners = {
             entity_id: change.before[column]
@@ -108,7 +110,7 @@ def _standings_of_gone(db: Connection, entity: str, last: Mapping[str, Any]) -> 
     return found
 
 
-def _standings_of_members(db: Connection, ids: Collection[str]) -> dict[str, Standing]:
+def _standings_of_members(db: Connection, ids: Collection[str]) -> dict[str, RowStanding]:
     """Of members, and of the records that they were merged into."""
     found = {id_: standing for id_, (standing, _) in rows_now(db, "member", ids).items()}
     kept = merged.kept_of_many(db, [UUID(id_) for id_ in ids if id_ not in found])
@@ -169,7 +171,7 @@ _CHANGES: Final[AnySelect] = sa.select(
 
 def rows_now(
     db: Connection, entity: str, entity_ids: Collection[str]
-) -> dict[str, tuple[Standing, State]]:
+) -> dict[str, tuple[RowStanding, State]]:
     """The rows that there are, by their ids as the log has them, and what they say."""
     statement, names = _statement(entity)
     key = table_of(manifest().by_entity[entity][0]).c.id
@@ -182,10 +184,10 @@ def rows_now(
     }
 
 
-def _now(row: Sequence[Any], names: Sequence[str]) -> tuple[Standing, State]:
+def _now(row: Sequence[Any], names: Sequence[str]) -> tuple[RowStanding, State]:
     *path, shared, exists = row[len(names) :]
-    place, masked_at = Place(*path[: len(PATH)]), Place(*path[len(PATH) :])
-    standing = Standing(place, masked_at if any(masked_at) else None, bool(shared), bool(exists))
+    place, masked_at = UnitsOfRow(*path[: len(PATH)]), UnitsOfRow(*path[len(PATH) :])
+    standing = RowStanding(place, masked_at if any(masked_at) else None, bool(shared), bool(exists))
     return standing, dict(zip(names, row, strict=False))
 
 

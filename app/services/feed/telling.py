@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.models.feed.events import EventOperation
 from app.models.kernel.changes import Feed, Operation
 from app.services.audit.walks import PLACES
-from app.services.feed.states import RowThen, Standing, State, fields_of, rows_then
+from app.services.feed.states import RowStanding, RowThen, State, fields_of, rows_then
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import NewsKind
@@ -160,7 +160,7 @@ class _Said:
     merged_into: UUID | None = None
 
 
-def _masking(standing: Standing | None) -> Iterator[Placed]:
+def _masking(standing: RowStanding | None) -> Iterator[Placed]:
     """Beside where a row stood by then: where it stands today, and whose rights mask it, too."""
     if standing is not None:
         yield standing.place

@@ -13,7 +13,7 @@ from app.services.files.stores import store_of
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoreCheck:
     """The files whose bytes are not there; how many objects are there that no file names: they are
     removed within the hour, but after a restore, or beside a database without files."""
 
@@ -21,12 +21,12 @@ class Found:
     unnamed: int
 
 
-def check(database: Database) -> Found:
+def check(database: Database) -> StoreCheck:
     """Look for what the database names, and at what the store has."""
     store = store_of(database.settings)
     with database.reading() as db:
         absent = [name for name in keeping.names(db) if not store.size(name)]
-    return Found(lost=_lost(database, absent), unnamed=sum(_unnamed(database, store)))
+    return StoreCheck(lost=_lost(database, absent), unnamed=sum(_unnamed(database, store)))
 
 
 def _lost(database: Database, absent: list[UUID]) -> list[Lost]:

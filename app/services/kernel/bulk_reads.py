@@ -12,7 +12,7 @@ from app.models.kernel.access_log import BulkRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class BulkReading:
     """An account was shown records as they were when the log had come to `seq`."""
 
     export_id: UUID
@@ -22,7 +22,7 @@ class Reading:
     seq: int
 
 
-def note(session: Session, reading: Reading, shown: Mapping[tuple[int, str], Set[str]]) -> None:
+def note(session: Session, reading: BulkReading, shown: Mapping[tuple[int, str], Set[str]]) -> None:
     """By unit and entity, which sensitive fields of those that stood in the unit were shown."""
     rows = [
         {**asdict(reading), "unit_id": unit_id, "entity": entity, "fields": ",".join(sorted(names))}
