@@ -8,21 +8,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import col
 
-from app.db import AnySelect
 from app.models.kernel.access import Right
-from app.models.kernel.changes import Change, Feed, FieldValue, Operation
-from app.models.kernel.units import UnitClosure
+from app.models.kernel.changes import Feed, FieldValue, Operation
+from app.services.audit.stays import PLACES, moves_of_units, units_of
 from app.services.audit.walks import standing_in
 from app.services.kernel.access import Actor, Db
-from app.services.kernel.tracking import PATH, Tracked
+from app.services.kernel.tracking import Tracked
 
-_PLACES: AnySelect = sa.select(
-    *(
-        getattr(Feed, name)
-        for name in ("seq", "operation", "entity", "entity_id", "unit_id", *PATH)
-    ),
-    *(getattr(Change, name) for name in ("at", "account_id", "revision")),
-).join(Change, col(Change.id) == col(Feed.change_id))
 _ENDS = frozenset({Operation.left_scope, Operation.deleted})
 
 
@@ -48,9 +40,9 @@ def values(db: Db, actor: Actor, tracked: Tracked, entity_id: str) -> Iterator[C
     """Oldest first, by the moves of units that the actor reads where she reads changes of such records."""
     if not tracked.above_branch:
         return
-    own = _PLACES.where(col(Feed.entity) == tracked.entity, col(Feed.entity_id) == entity_id)
+    own = PLACES.where(col(Feed.entity) == tracked.entity, col(Feed.entity_id) == entity_id)
     of_record = db.execute(own).all()
-    moves = _moves(db, actor, tracked, {row.branch_id for row in of_record})
+    moves = _moves(db, actor, tracked, units_of(of_record))
     place: dict[str, int | None] = {}
     revision = 0
     for row in sorted((*of_record, *moves), key=attrgetter("seq")):
@@ -74,17 +66,13 @@ def _above(tracked: Tracked) -> Sequence[str]:
     return sorted(tracked.above_branch)
 
 
-def _moves(db: Db, actor: Actor, tracked: Tracked, branch_ids: set[int | None]) -> Sequence[Any]:
-    """Moves of these branches, and of units that they have ever stood in: where each came to."""
-    above = sa.select(col(UnitClosure.ancestor_id)).where(
-        col(UnitClosure.descendant_id).in_(branch_ids - {None})
-    )
-    ids = [str(unit_id) for unit_id in db.execute(above.distinct()).scalars()]
-    of_units = sa.and_(col(Feed.entity) == "unit", col(Feed.entity_id).in_(ids))
+def _moves(db: Db, actor: Actor, tracked: Tracked, unit_ids: set[int]) -> Sequence[Any]:
+    """Moves of these units, and of those that they have ever stood in: where each came to."""
+    of_units = col(Feed.entity) == "unit"
     read = sa.select(col(Feed.change_id)).where(
         of_units,
         standing_in(actor.reach(Right.changes_read)),
         standing_in(actor.reach(tracked.read_right)),
     )
-    came = col(Feed.operation) == Operation.entered_scope
-    return db.execute(_PLACES.where(of_units, came, col(Feed.change_id).in_(read))).all()
+    moves = moves_of_units(db, unit_ids, col(Feed.change_id).in_(read))
+    return [row for row in moves if row.operation is Operation.entered_scope]

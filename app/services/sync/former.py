@@ -4,24 +4,24 @@ What she noted by then is not thrown away: it waits for those who have the unit 
 unit is shown to her.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from app.clock import local_day, local_today, utc_now
+from app.clock import local_day, local_today
 from app.errors import Problem
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change, Operation
-from app.models.kernel.units import Unit
+from app.services.audit.stays import Stay, stays_of
 from app.services.kernel import actors
-from app.services.kernel.access import Actor
+from app.services.kernel.access import Actor, HeldGrant
 from app.services.kernel.manifest import manifest
 from app.services.kernel.operation_kinds import OperationKind
+from app.services.kernel.reach import Placed
 from app.services.sync import merging
 from app.services.sync.merging import Subject
 
@@ -45,74 +45,77 @@ def waits_in(
     subject = merging.find(session, kind, subject_id)
     if kind.right is None or subject is None or subject.unit_id is None:
         return None
-    if _has_left(session, actor, kind, kind.right, subject, written):
+    might_write = _Writer(actor, kind, kind.right, written)
+    gone = [] if might_write.at(subject, actor.grants) else _stays_before(session, subject)
+    if any(might_write.during(stay, actor.grants) for stay in gone):
         return subject.unit_id
     ended = actors.ended_of(session, actor.account_id, local_today() - TAKEN)
-    if not ended or not would_do(replace(actor, grants=(*actor.grants, *ended), _reach={})):
-        return None
-    last = max(grant.valid_to for grant in ended if grant.valid_to is not None)
-    created = _created_at(session, subject)
-    if created is not None and local_day(created) > last:
+    lost = [grant for grant in ended if any(might_write.during(stay, [grant]) for stay in gone)]
+    if not lost and _might_see(session, subject, ended):
+        within = replace(actor, grants=(*actor.grants, *ended), _reach={})
+        lost = list(ended) if would_do(within) else []
+    if not lost:
         return None
     if not kind.states_fact:
-        raise Problem("unit_lost", day=last)
+        raise Problem("unit_lost", day=_last_day(lost))
     return subject.unit_id
 
 
-def _has_left(
-    session: Session,
-    actor: Actor,
-    kind: OperationKind,
-    right: Right,
-    subject: Subject,
-    written: set[str],
-) -> bool:
-    """It was in her unit, and has moved out of it; and she might write these fields there."""
-    column = subject.tracked.moved_by
-    _, values = manifest().by_entity[kind.values_of or kind.entity]
-    if column is None:
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Whether somebody with these grants might write these fields of a record that stood there."""
+
+    actor: Actor
+    kind: OperationKind
+    right: Right
+    written: set[str]
+
+    def during(self, stay: Stay, grants: Iterable[HeldGrant]) -> bool:
+        """With the grants that held on a day of the stay."""
+        return self.at(stay.place, [grant for grant in grants if _meet(stay, grant)])
+
+    def at(self, place: Placed, grants: Iterable[HeldGrant]) -> bool:
+        had = replace(self.actor, grants=tuple(grants), _reach={})
+        _, values = manifest().by_entity[self.kind.values_of or self.kind.entity]
+        return had.covers(self.right, place) and self.written.isdisjoint(
+            had.hidden(values.masks, place)
+        )
+
+
+def _meet(stay: Stay, grant: HeldGrant) -> bool:
+    until = date.max if grant.valid_to is None else grant.valid_to
+    return until >= stay.first and (stay.last is None or grant.valid_from <= stay.last)
+
+
+def _stays_before(session: Session, subject: Subject) -> list[Stay]:
+    """Where it has stood, and stands no more since a day that is not too long ago."""
+    stays = stays_of(session, subject.tracked.entity, str(subject.id))
+    if stays and stays[-1].last is None:
+        here = stays[-1].place
+        if (here.branch_id, here.commune_id) == (subject.branch_id, subject.commune_id):
+            del stays[-1]
+        else:  # it has gone a moment ago, which is not in the order of the log yet
+            stays[-1] = stays[-1]._replace(last=local_today())
+    since = local_today() - TAKEN
+    return [stay for stay in stays if stay.last is not None and stay.last >= since]
+
+
+def _might_see(session: Session, subject: Subject, ended: Sequence[HeldGrant]) -> bool:
+    """It was there before these grants ended."""
+    if not ended:
         return False
-    moves = session.execute(
-        _changes_of(subject)
-        .where(col(Change.operation) == Operation.moved, col(Change.at) >= utc_now() - TAKEN)
-        .order_by(col(Change.id))
-    ).all()
-    left = {
-        change.before[column]: local_day(change.at)
-        for change in moves
-        if column in (change.before or {})
-    }
-    places = session.execute(sa.select(*_PLACE).where(col(Unit.id).in_(left))).all()
-
-    def might_write(place: Any) -> bool:
-        had = _with_grants_of(actor, left[place.unit_id])
-        return had.covers(right, place) and written.isdisjoint(had.hidden(values.masks, place))
-
-    return any(map(might_write, places))
+    created = _created_at(session, subject)
+    return created is None or local_day(created) <= _last_day(ended)
 
 
-def _with_grants_of(actor: Actor, day: date) -> Actor:
-    """Without the grants that began after a day."""
-    grants = tuple(grant for grant in actor.grants if grant.valid_from <= day)
-    return replace(actor, grants=grants, _reach={})
+def _last_day(ended: Iterable[HeldGrant]) -> date:
+    return max(grant.valid_to for grant in ended if grant.valid_to is not None)
 
 
 def _created_at(session: Session, subject: Subject) -> datetime | None:
-    first: Any = _changes_of(subject).where(col(Change.operation) == Operation.created).limit(1)
-    found = session.execute(first).one_or_none()
-    return None if found is None else found.at
-
-
-def _changes_of(subject: Subject) -> Any:
-    return sa.select(col(Change.before), col(Change.at)).where(
-        col(Change.entity) == subject.tracked.entity, col(Change.entity_id) == str(subject.id)
+    first = sa.select(col(Change.at)).where(
+        col(Change.entity) == subject.tracked.entity,
+        col(Change.entity_id) == str(subject.id),
+        col(Change.operation) == Operation.created,
     )
-
-
-_PLACE: tuple[Any, ...] = (
-    col(Unit.id).label("unit_id"),
-    col(Unit.province_id),
-    col(Unit.district_id),
-    col(Unit.commune_id),
-    col(Unit.branch_id),
-)
+    return session.execute(first.limit(1)).scalar_one_or_none()

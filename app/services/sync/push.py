@@ -36,7 +36,7 @@ from app.models.sync.operations import (
 from app.problem_texts import Language
 from app.security.sealing import Sealer
 from app.services.identity import devices
-from app.services.kernel import changes
+from app.services.kernel import changes, sequencer
 from app.services.kernel.access import Actor, Db
 from app.services.kernel.changes import Origin
 from app.services.kernel.following import restored_since
@@ -105,6 +105,7 @@ def take(
     restored_at = _restored_at(database, sealer, actor, account_id, batch)
     sender = _Sender(actor, origin, batch, account_id, restored_at)
     _ensure_not_reused(database, sender.account_id, given)
+    sequencer.settle(database)  # where a record has stood is read from the log
     again = [each.op_id is not None and not _take(database, sender, each) for each in given]
     op_ids = {each.op_id for each in given if each.op_id is not None}
     rows = _kept(database, sender.account_id, op_ids)
