@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     access_token_seconds: int = 900
     refresh_token_days: int = 30
     one_time_code_days: int = 7
+    # So many days before a program, or a secret of it, ends its officers are sent a notice.
+    expiry_notice_days: Annotated[int, Field(ge=1, le=365)] = 14
     # Phones that one account may have enrolled at a time.
     most_devices: Annotated[int, Field(ge=1, le=1_000)] = 10
     # A table of the versions of the app that are served, instead of app/data/app_versions.yaml.

@@ -47,6 +47,7 @@ def create_app(
             job_workers.in_server(server.database) as jobs,
             replicas.background(server.database),
             server.access_log,
+            server.usage,
         ):
             server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]
             yield

@@ -28,6 +28,7 @@ from app.security.passwords import PasswordHasher
 from app.services.capabilities import install
 from app.services.demo import demo
 from app.services.demo.plan import Scale
+from app.services.identity.usage import UsageMeter
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access_log import AccessLog
 from tests.helpers import second_turn, soak
@@ -209,7 +210,12 @@ def untouched(clones: Clones) -> Iterator[Database]:
 
 @pytest.fixture
 def app(shared_app: FastAPI, shared_server: Server, database: Database) -> FastAPI:
-    server = replace(shared_server, database=database, access_log=AccessLog(database))
+    server = replace(
+        shared_server,
+        database=database,
+        access_log=AccessLog(database),
+        usage=UsageMeter(database),
+    )
     serve_with(shared_app, server)
     server.signin.verified.clear()
     # Every test has the same accounts: the mistakes of one must not lock out the next.

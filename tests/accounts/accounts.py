@@ -7,6 +7,7 @@ from httpx2 import Response
 from sqlmodel import col, func, select
 
 from app.db import Database
+from app.models.identity.clients import ClientSecret
 from app.models.kernel.access import Grant
 from app.models.kernel.accounts import Account
 from tests.helpers.client import PASSWORD, Api, writing
@@ -42,6 +43,13 @@ def account(database: Database, username: str) -> Account:
 
 def id_of(database: Database, username: str) -> UUID:
     return account(database, username).id
+
+
+def secrets_of(database: Database, account_id: UUID | str) -> list[ClientSecret]:
+    """The oldest first."""
+    with writing(database) as session:
+        mine = select(ClientSecret).where(col(ClientSecret.account_id) == UUID(str(account_id)))
+        return list(session.exec(mine.order_by(col(ClientSecret.id))).all())
 
 
 def count(database: Database, model: type[Any]) -> int:

@@ -28,6 +28,7 @@ from tests.accounts.accounts import (
     signed_in,
 )
 from tests.helpers.client import Api, writing
+from tests.helpers.programs import ABOUT
 
 
 class TestAddGrant:
@@ -329,7 +330,7 @@ class TestWhoeverInvited:
     def test_the_secret_of_a_client_is_a_way_in_too(
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
-        client = person(unit_id["phuongvi"], "may-xa", kind="client")
+        client = person(unit_id["phuongvi"], "may-xa", **ABOUT)
         made = api.as_("admin").post("/v1/accounts", json=client).json()
         officer, path = api.as_("phuongvi"), f"/v1/accounts/{made['id']}"
         body = {"unit_id": unit_id["phuongvi"], "role": "integration_reader"}

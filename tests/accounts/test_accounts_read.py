@@ -75,6 +75,10 @@ class TestListAccounts(Reading):
             "status",
             "unit",
             "member_id",
+            "purpose",
+            "contact",
+            "networks",
+            "valid_to",
             "grants",
             "past_grants",
             "revision",
@@ -142,7 +146,8 @@ class TestListAccounts(Reading):
         )
         lines = response.text.removeprefix("\ufeff").splitlines()
         assert lines[0] == (
-            "id,kind,username,display_name,status,unit,member_id,grants,past_grants,revision"
+            "id,kind,username,display_name,status,unit,member_id,"
+            "purpose,contact,networks,valid_to,grants,past_grants,revision"
         )
         assert len(lines) == 7
         assert "argon2" not in response.text

@@ -32,6 +32,7 @@ from tests.helpers.cadres import (
     post_of,
 )
 from tests.helpers.client import Api, counted, writing
+from tests.helpers.programs import ABOUT
 from tests.helpers.reading import Reading
 from tests.helpers.when_run import WhenRun
 
@@ -489,7 +490,7 @@ class TestWhatWasDelegatedIsNotHersToGive:
         stranger = free_members(database, unit_id["phuongvi-1"])[0]
         new = {"username": "lan", "display_name": "Lan", "unit_id": unit_id["phuongvi"]}
         for path, body in (
-            ("/v1/accounts", new | {"kind": "client", "grants": [role]}),
+            ("/v1/accounts", new | ABOUT | {"grants": [role]}),
             ("/v1/accounts", new | {"member_id": str(stranger.id)}),
             (
                 f"/v1/accounts/{account(database, 'admin').id}/grants",

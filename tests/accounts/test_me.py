@@ -21,6 +21,7 @@ from app.security.secret_texts import digest
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
 from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.programs import ABOUT
 from tests.helpers.reading import Reading
 from tests.helpers.serving import sign_in_with
 from tests.identity.auth import everything_stored
@@ -264,7 +265,7 @@ class TestChangePassword:
     def test_a_client_has_no_password(self, api: Api, database: Database) -> None:
         officer = api.as_("phuongvi")
         unit = officer.get("/v1/me").json()["unit"]["id"]
-        body = {"kind": "client", "username": "may-xa", "display_name": "Máy", "unit_id": unit}
+        body = ABOUT | {"username": "may-xa", "display_name": "Máy", "unit_id": unit}
         made = officer.post("/v1/accounts", json=body).json()
         sent = {
             "grant_type": "client_credentials",

@@ -8,6 +8,7 @@ from tests.helpers.answers import Json, pointed, refused
 from tests.helpers.cadres import Ids, done, forbidden, free_members, invited
 from tests.helpers.client import Api
 from tests.helpers.homes import decide, home
+from tests.helpers.programs import ABOUT
 
 READS = ["members:citizen_id", "members:read", "poverty:read", "support:read", "units:read"]
 NUMBER = "025188001234"
@@ -19,7 +20,7 @@ def program(unit: int, *rights: str, **more: object) -> Json:
 
 def asked(api: Api, grant: Json, **more: object) -> Json:
     body = {"username": "may-tinh", "display_name": "Phần mềm", "unit_id": grant["unit_id"]}
-    return {"json": body | {"kind": "client", "grants": [grant]} | more}
+    return {"json": body | ABOUT | {"grants": [grant]} | more}
 
 
 class TestProgram:
@@ -30,7 +31,7 @@ class TestProgram:
         decide(database, household, "poor", "2026-01-01")
         commune = unit_id["phuongvi"]
         account = invited(
-            api.as_("phuongvi"), "may-tinh", commune, kind="client", grants=[program(commune)]
+            api.as_("phuongvi"), "may-tinh", commune, **ABOUT, grants=[program(commune)]
         )
         assert account["grants"][0]["rights"] == READS
         mine = api.as_("may-tinh")
@@ -49,7 +50,7 @@ class TestProgram:
         commune, officer = unit_id["phuongvi"], api.as_("phuongvi")
         member = str(free_members(database, unit_id["phuongvi-1"])[0].id)
         done(officer.patch(f"/v1/members/{member}", json={"citizen_id": NUMBER}))
-        invited(officer, "may-tinh", commune, kind="client", grants=[program(commune)])
+        invited(officer, "may-tinh", commune, **ABOUT, grants=[program(commune)])
         question = {"full_name": "Lê Thị Khác"}
         found = done(
             api.as_("may-tinh").post("/v1/members/match", json=question | {"citizen_id": NUMBER})

@@ -35,6 +35,7 @@ from tests.helpers.cadres import (
     post_of,
 )
 from tests.helpers.client import Api, writing
+from tests.helpers.programs import ABOUT
 
 
 class TestRightsFollowThePost:
@@ -265,9 +266,7 @@ class TestAccountsOfMembers:
         pointed(unseen, "/member_id", "member_unknown")
         by_admin = api.as_("admin").post("/v1/accounts", json=body | {"member_id": str(member.id)})
         forbidden(by_admin, "members:read")
-        program = officer.post(
-            "/v1/accounts", json=body | {"member_id": str(member.id), "kind": "client"}
-        )
+        program = officer.post("/v1/accounts", json=body | ABOUT | {"member_id": str(member.id)})
         refused(program, 409, "wrong_account_kind")
         new = invited(officer, "lan", unit_id["phuongvi"])
         same = done(officer.patch(f"/v1/accounts/{new['id']}", json={"member_id": None}))

@@ -14,6 +14,7 @@ from app.vault import Vault
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.cadres import done, forbidden, invited, made
 from tests.helpers.client import Api, writing
+from tests.helpers.programs import ABOUT
 from tests.kernel.test_key_rotation import NEW, OLD, opened_with, served_from
 
 NUMBER = "025171000123"
@@ -49,7 +50,7 @@ def program(api: Api, unit_id: UnitIds) -> Api:
     commune = unit_id["phuongvi"]
     rights = ["members:citizen_id", "members:read", "units:read"]
     grant = {"unit_id": commune, "role": "program", "rights": rights}
-    invited(api.as_("phuongvi"), "may-tinh", commune, kind="client", grants=[grant])
+    invited(api.as_("phuongvi"), "may-tinh", commune, **ABOUT, grants=[grant])
     return api.as_("may-tinh")
 
 
@@ -73,7 +74,7 @@ class TestWhoAsks:
     ) -> None:
         commune = unit_id["phuongvi"]
         grant = {"unit_id": commune, "role": "integration_writer"}
-        invited(api.as_("phuongvi"), "may-ghi", commune, kind="client", grants=[grant])
+        invited(api.as_("phuongvi"), "may-ghi", commune, **ABOUT, grants=[grant])
         writer = api.as_("may-ghi")
         forbidden(ask(writer), "members:citizen_id")
         assert done(ask(writer, full_name="Lê Thị Khác"))["candidates"] == []

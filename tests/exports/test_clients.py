@@ -6,12 +6,13 @@ from threading import Barrier
 from tests.exports.asking import Work, exported, rows_of
 from tests.helpers.answers import UnitIds
 from tests.helpers.client import Api
+from tests.helpers.programs import ABOUT
 from tests.kernel.changes import done
 
 
 def test_a_client_exports_what_it_may_read(api: Api, work: Work, unit_id: UnitIds) -> None:
     commune = unit_id["phuongvi"]
-    body = {"kind": "client", "username": "so-noi-vu", "display_name": "Sở Nội vụ"}
+    body = ABOUT | {"username": "so-noi-vu", "display_name": "Sở Nội vụ"}
     grants = [{"unit_id": commune, "role": "integration_reader"}]
     asked = body | {"unit_id": commune, "grants": grants}
     made = done(api.as_("phutho").post("/v1/accounts", json=asked))

@@ -26,6 +26,8 @@ OF_ONE_TREE = {
     "count_work": "work of today",
     "count_privacy_requests": "work of today",
     "explain_access": "rights of today",
+    # What one program asked for: it is in no unit.
+    "list_usage": "figures of an account",
     "list_campaign_coverage": "the work of a campaign, as it stands",
     "list_campaign_work": "the work of a campaign, as it stands",
     "list_correction_requests": "work of today",

@@ -17,6 +17,7 @@ from app.models.kernel.sessions import AuthSession, RefreshToken
 from app.security.secret_texts import digest
 from app.services.identity.signin import Signin
 from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.programs import ABOUT
 from tests.helpers.reading import Reading
 
 Swap = Callable[..., Signin]
@@ -91,7 +92,7 @@ def new_client(api: Api, officer: str, **more: object) -> dict[str, Any]:
     signed = api.as_(officer)
     unit = signed.get("/v1/me").json()["unit"]["id"]
     body = {
-        "kind": "client",
+        **ABOUT,
         "username": f"he-thong-{uuid4().hex[:8]}",
         "display_name": "Hệ thống xã",
         "unit_id": unit,

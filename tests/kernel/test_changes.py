@@ -10,12 +10,14 @@ from sqlmodel import col, select
 
 from app.clock import local_today, utc_now
 from app.db import Database
+from app.models.identity.clients import ClientSecret
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change, ChangeSource, Feed
 from app.models.members.members import Member
 from app.services.kernel import changes
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import PASSWORD, Api, writing
+from tests.helpers.programs import ABOUT
 from tests.kernel.changes import account, done, head, read, someone
 
 
@@ -229,7 +231,7 @@ class TestWhatIsLogged:
         body = {"username": "moi", "display_name": "Hà Thị Mơ", "unit_id": unit_id["phuongvi-1"]}
         new = done(officer.post("/v1/accounts", json=body))
         reset = done(officer.post(f"/v1/accounts/{new['id']}/reset"))
-        client = {"kind": "client", "username": "may-chu", "display_name": "Máy chủ"}
+        client = ABOUT | {"username": "may-chu", "display_name": "Máy chủ"}
         machine = done(officer.post("/v1/accounts", json=body | client))
         own = api.as_("phuongvi-1")
         password = "mat-khau-moi-2026"
@@ -239,16 +241,17 @@ class TestWhatIsLogged:
             stored = [
                 secret
                 for row in session.exec(select(Account))
-                for secret in (row.password_hash, row.secret_digest, row.code_digest)
+                for secret in (row.password_hash, row.code_digest)
                 if secret is not None
             ]
+            stored += session.exec(select(ClientSecret.digest)).all()
             rows = session.exec(select(Change).where(col(Change.source) == ChangeSource.api)).all()
             logged = json.dumps([(row.before, row.after) for row in rows])
         shown = [new["code"], reset["code"], machine["client_secret"], password, PASSWORD]
         assert len(stored) > 3
         assert [secret for secret in (*shown, *stored) if secret in logged] == []
-        log = read(officer, f"&after={since}&kinds=account")
-        secrets = ("password_hash", "secret_digest", "code_digest")
+        log = read(officer, f"&after={since}&kinds=account&kinds=client_secret")
+        secrets = ("password_hash", "digest", "code_digest")
         told = {c["after"].get(name) for c in log for name in secrets}
         assert told == {None, "set"}
 

@@ -17,6 +17,8 @@ class RequestContext:
     language: Language
     path: str
     actor: Actor | None = None
+    # The program that asks, whether it is let in or not: its requests are counted.
+    program: Actor | None = None
     # What the answer shows, to be noted in the access log (api/http/noting.py).
     shown: list[Shown] = field(default_factory=list)
 

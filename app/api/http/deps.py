@@ -11,9 +11,10 @@ from fastapi import Depends, Request
 from app.api.http.context import request_context
 from app.api.http.outages import busy_is_503
 from app.api.http.routing import route_of
-from app.api.http.server import server_of
+from app.api.http.server import address_of, server_of
 from app.clock import utc_now
 from app.errors import Problem
+from app.models.kernel.accounts import AccountKind
 from app.security.tokens import BadToken
 from app.services.identity import refreshing
 from app.services.identity.bound_devices import told_of_session
@@ -40,8 +41,16 @@ async def current_actor(request: Request) -> Actor:
         actor = await asyncio.to_thread(_verify, request, signin, token)
     if actor.must_change_password and not route_of(request).before_password:
         raise Problem("password_change_required")
+    if actor.kind is AccountKind.client:
+        context.program = actor
+        _ensure_from_there(actor, address_of(request))
     context.actor = actor
     return actor
+
+
+def _ensure_from_there(program: Actor, address: str) -> None:
+    if program.networks is not None and not program.networks.have(address):
+        raise Problem("network_not_allowed", address=address)
 
 
 def _verify(request: Request, signin: Signin, token: str) -> Actor:

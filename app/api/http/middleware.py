@@ -8,13 +8,15 @@ import time
 from typing import Any
 
 from prometheus_client import Counter, Histogram
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from app import logs
 from app.api.http.context import RequestContext, preferred_language, request_context
 from app.api.http.problems import problem_answer
+from app.api.http.routing import route_of
+from app.api.http.server import address_of, server_of
 from app.errors import FieldError, Problem
 
 _REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
@@ -28,6 +30,7 @@ _seconds = Histogram(
 )
 _errors = Counter("hoiso_server_errors_total", "Requests answered with 500.", ("route",))
 _children: dict[tuple[str, str, int], Any] = {}
+_FIRST_ERROR = 400
 _CLIENT_GONE = 499  # nginx's number for it; nobody is there to be answered
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -80,14 +83,14 @@ class Kernel:
         )
         request_context.set(context)
         request_id = (b"x-request-id", context.request_id.encode())
-        status = 0
+        status = sent = 0
         # A HEAD is a GET whose body is not sent (RFC 9110, 9.3.2).
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope = {**scope, "method": "GET", HEAD_ONLY: True}
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
                 present = {name for name, _ in message["headers"]}
@@ -100,6 +103,8 @@ class Kernel:
                 if message.get("more_body"):
                     return
                 message = {"type": "http.response.body", "body": b""}
+            else:
+                sent += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -111,9 +116,11 @@ class Kernel:
             _errors.labels(_template(scope)).inc()
             if status:
                 self._observe(scope, context, status, time.perf_counter() - started)
+                _count(scope, context, status, sent)
                 raise  # the answer has begun: nothing better than to break it off
             await problem_answer(Problem("internal"))(scope, receive, send_with_headers)
         self._observe(scope, context, status, time.perf_counter() - started)
+        _count(scope, context, status, sent)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         problem = _refused(scope)
@@ -141,6 +148,22 @@ class Kernel:
                 status=status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+def _count(scope: Scope, context: RequestContext, status: int, sent: int) -> None:
+    """What a program asked for, and how many bytes it was answered."""
+    program = context.program
+    if program is None:
+        return
+    request = Request(scope)
+    server_of(request).usage.note(
+        program.account_id,
+        program.key_id,
+        route_of(request).operation_id,
+        address_of(request),
+        refused=status >= _FIRST_ERROR,
+        bytes_=sent,
+    )
 
 
 def _refused(scope: Scope) -> Problem | None:

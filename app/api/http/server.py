@@ -8,6 +8,7 @@ from app.config import Settings
 from app.db import REQUEST_LOCK_SECONDS, Database
 from app.security.sealing import Sealer
 from app.services.identity.signin import Signin
+from app.services.identity.usage import UsageMeter
 from app.services.kernel.access_log import AccessLog
 from app.services.kernel.background import Background
 from app.services.kernel.limits import RateLimits, limits_in
@@ -18,6 +19,7 @@ class Server:
     settings: Settings
     database: Database
     access_log: AccessLog
+    usage: UsageMeter
     signin: Signin
     limits: RateLimits
     # Seals the places in lists that cursors hold.
@@ -36,6 +38,7 @@ class Server:
             settings=settings,
             database=database,
             access_log=AccessLog(database),
+            usage=UsageMeter(database),
             signin=signin,
             limits=limits,
             cursors=Sealer(signin.keyring.secret_for(b"cursor")),

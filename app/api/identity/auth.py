@@ -23,12 +23,13 @@ from app.errors import Problem, invalid
 from app.models.base import Names, line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
-from app.services.identity import credentials, refreshing, sessions
+from app.services.identity import credentials, refreshing, sessions, usage
 from app.services.identity.credentials import Claimed, SignedIn, WaysIn
 from app.services.identity.lockout import Source
 from app.services.identity.refreshing import Presented
 from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
+from app.services.kernel.networks import AllowedNetworks
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
@@ -103,12 +104,25 @@ async def sign_in(
     with signin.hashing.place() if is_person else nullcontext():
         account = await in_thread(partial(_tried, database, signin, given, source))
         who = await credentials.check_credentials(signin, account, given)
+    if account is not None and not is_person:
+        _ensure_program_may(request, account, who)
     agent = request.headers.get("user-agent", "")[:200] or None
     client = SignInClient(form.device, agent, form.device_id, source.network)
     answer = await in_thread(partial(_opened, database, signin, who, client))
     name = credentials.name_of(account, kind=given.kind, username=given.username)
     await in_thread(partial(signin.lockout.succeeded, name, source))
     return _tokens(answer)
+
+
+def _ensure_program_may(request: Request, account: WaysIn, who: SignedIn) -> None:
+    """The program comes from where it may; how often it asked for a token is counted."""
+    address = address_of(request)
+    networks = AllowedNetworks.of(account.networks)
+    is_there = networks is None or networks.have(address)
+    meter = server_of(request).usage
+    meter.note(account.id, who.key_id, usage.SIGN_IN, address, refused=not is_there)
+    if not is_there:
+        raise Problem("network_not_allowed", address=address)
 
 
 def _refreshed(database: Database, signin: Signin, presented: Presented) -> Response:

@@ -11,7 +11,8 @@ from app.models.kernel.units import UnitRef
 
 class AccessLogEntry(Output):
     """That somebody was shown sensitive `fields` of the member on a day: in her record (`detail`),
-    in a list or search (`list`), or in a file (`export`). `times`: so often that day."""
+    in a list or search (`list`), or in a file (`export`). `times`: so often that day. `purpose`: of a
+    program, what its officers say it is for."""
 
     day: date
     last_at: datetime
@@ -21,6 +22,7 @@ class AccessLogEntry(Output):
     account_id: UUID
     reader: str
     kind: AccountKind
+    purpose: str | None
     unit: UnitRef
 
 

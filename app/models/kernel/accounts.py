@@ -1,6 +1,6 @@
 """Accounts: who may sign in. A person with a password, or a client program with a secret."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +10,7 @@ from pydantic import MISSING, StringConstraints
 from sqlmodel import Field
 
 from app.models.base import (
+    Day,
     Input,
     ListQuery,
     MemberId,
@@ -18,12 +19,14 @@ from app.models.base import (
     Revised,
     UnitId,
     Uuid,
+    json_type,
     key_text,
     line,
     new_id,
     str_enum,
 )
 from app.models.kernel.access import GrantCreate, GrantRead
+from app.models.kernel.networks import Contact, Networks, Purpose
 from app.models.kernel.units import UnitRef
 
 
@@ -58,12 +61,16 @@ class Account(Revised, table=True):
         default=None, foreign_key="member.id", ondelete="SET NULL", sa_type=Uuid
     )
     password_hash: str | None = Field(default=None, max_length=300)
-    secret_digest: str | None = Field(default=None, max_length=64)
     # A one-time code (invitation or reset), stored hashed; using it forces a new password.
     code_digest: str | None = Field(default=None, max_length=64)
     code_expires_at: datetime | None = None
-    # Who was shown that code or secret and may have used it; null = made on the server itself.
+    # Who was shown that code, or the newest secret, and may have used it; null = made on the server itself.
     armed_by: UUID | None = Field(default=None, sa_type=Uuid)
+    # Of a program: what it is for, whom to ask about it, from where it may come (null = anywhere) and its last day.
+    purpose: str | None = Field(default=None, max_length=200)
+    contact: str | None = Field(default=None, max_length=200)
+    networks: list[str] | None = Field(default=None, sa_type=json_type)
+    valid_to: date | None = None
 
 
 Username = Annotated[
@@ -96,25 +103,37 @@ class AccountQuery(ListQuery):
 
 
 class AccountCreate(Input):
+    """A program (`client`) has a `purpose` and a `contact`, and may have `networks` it comes from (else
+    anywhere) and a last day (`valid_to`); a person has none of them."""
+
     id: UUID | None = None
     kind: AccountKind = AccountKind.person
     username: Username
     display_name: DisplayName
     unit_id: UnitId
     member_id: MemberId | None = None
+    purpose: Purpose | None = None
+    contact: Contact | None = None
+    networks: Networks | None = None
+    valid_to: Day | None = None
     grants: Annotated[list[GrantCreate], Field(max_length=20)] = []
 
 
 class AccountUpdate(Input):
-    """`member_id` links an account that is nobody's; null takes a wrong link back."""
+    """`member_id` links an account that is nobody's; null takes a wrong link back. `networks` null:
+    the program may come from anywhere."""
 
     display_name: DisplayName | MISSING = MISSING
     member_id: MemberId | None | MISSING = MISSING
+    purpose: Purpose | MISSING = MISSING
+    contact: Contact | MISSING = MISSING
+    networks: Networks | None | MISSING = MISSING
+    valid_to: Day | None | MISSING = MISSING
 
 
 class AccountRead(Output):
     """`grants`: of today and later. `past_grants`: those that ended with their units, whose figures up to
-    `valid_to` the account still reads."""
+    `valid_to` the account still reads. `purpose` to `valid_to` are of a program."""
 
     id: UUID
     kind: AccountKind
@@ -123,6 +142,10 @@ class AccountRead(Output):
     status: AccountStatus
     unit: UnitRef
     member_id: UUID | None
+    purpose: str | None
+    contact: str | None
+    networks: list[str] | None
+    valid_to: date | None
     grants: list[GrantRead]
     past_grants: list[GrantRead]
     revision: int

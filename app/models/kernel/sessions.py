@@ -34,6 +34,8 @@ class AuthSession(SQLModel, table=True):
         default=None, foreign_key="device.id", ondelete="SET NULL", sa_type=Uuid
     )
     user_agent: str | None = Field(default=None, max_length=200)
+    # The secret of a program that it was opened with; null = a password or a code.
+    key_id: UUID | None = Field(default=None, sa_type=Uuid)
     # Where it signed in, as a keyed digest: others cannot lock the account there.
     network: str | None = Field(default=None, max_length=32)
     # Signed in with a one-time code: good for setting a password, and seeing oneself and one's devices.

@@ -33,10 +33,11 @@ from app.models.kernel.accounts import (
 )
 from app.models.kernel.sessions import RevokedReason
 from app.models.kernel.units import Unit
+from app.services.accounts import programs
 from app.services.accounts.reading import written
 from app.services.cadres import appointments
 from app.services.identity import accounts as rows
-from app.services.identity import grants, sessions
+from app.services.identity import client_secrets, grants, sessions
 from app.services.identity.accounts import Credential
 from app.services.identity.lockout import TriedName
 from app.services.identity.signin import Signin
@@ -95,12 +96,16 @@ def create(
         nonlocal credential
         ensure_open(unit, local_today())
         account = rows.new(body.kind, body.username, body.display_name, body.unit_id)
-        credential = rows.arm(
-            account,
-            signin.settings.one_time_code_days,
-            by=actor.account_id,
-            printable=vault_of(session) if printable else None,
-        )
+        programs.describe(account, body)
+        if account.kind is AccountKind.client:
+            client_secrets.arm(account, by=actor.account_id)
+        else:
+            credential = rows.arm(
+                account,
+                signin.settings.one_time_code_days,
+                by=actor.account_id,
+                printable=vault_of(session) if printable else None,
+            )
         if body.member_id is not None:
             _link(session, actor, account, body.member_id)
         return account
@@ -117,6 +122,8 @@ def create(
     )
     if not is_new:
         return _invited(session, actor, account, Credential()), False
+    if account.kind is AccountKind.client:
+        credential = Credential(secret=client_secrets.add(session, account).secret)
     for place, grant in enumerate(body.grants):
         _grant(session, actor, account, grant, pointer=f"/grants/{place}")
     if body.member_id is not None:
@@ -139,7 +146,7 @@ def _link(session: Session, actor: Actor, account: Account, member_id: UUID) -> 
     branch = unit_of(session, person.branch_id)
     rights = grants.OF_HER_RECORD
     grants.ensure_holds(actor, rights, branch, Role.member)
-    grants.ensure_armer_holds(session, actor, account.armed_by, rights, branch, Role.member)
+    grants.ensure_armer_holds(session, actor, account, rights, branch, Role.member)
     rows.link(account, member_id)
 
 
@@ -160,7 +167,8 @@ def _ensure_reads_record(session: Session, actor: Actor, account: Account) -> No
 
 
 def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
-    sent = body.model_dump(include={"kind", "username", "display_name", "unit_id", "member_id"})
+    fields = {"kind", "username", "display_name", "unit_id", "member_id"} | programs.FIELDS
+    sent = body.model_dump(include=fields)
     if not holds(sent)(existing):
         return False
     held = grants.given_to(session, existing.id)
@@ -171,8 +179,13 @@ def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
     )
 
 
-def _arm(signin: Signin, actor: Actor, account: Account) -> Credential:
-    return rows.arm(account, signin.settings.one_time_code_days, by=actor.account_id)
+def _arm_again(session: Session, signin: Signin, actor: Actor, account: Account) -> Credential:
+    """What opened it before opens it no longer."""
+    if account.kind is AccountKind.person:
+        return rows.arm(account, signin.settings.one_time_code_days, by=actor.account_id)
+    client_secrets.revoke_all(session, account.id)
+    client_secrets.arm(account, by=actor.account_id)
+    return Credential(secret=client_secrets.add(session, account).secret)
 
 
 def _invited(
@@ -194,20 +207,24 @@ def update(
     body: AccountUpdate,
     expected: Expected,
 ) -> AccountRead:
-    """Change the name shown, or link a member, with the roles of her posts.
+    """Change the name shown, what is known of a program, or link a member, with the roles of her posts.
 
-    Null removes a wrong link; whoever may read what it shows may do so.
+    Null removes a wrong link; whoever may read what it shows may do so. A program that may come from
+    elsewhere or for longer gets all its rights there: the actor must hold as much.
     """
     changed = body.model_dump(exclude_unset=True)
     account, _ = access_account(
         session, actor, account_id, Right.accounts_write, becoming=changed.get("member_id")
     )
     ensure_revision(account.revision, expected)
+    if programs.change(account, changed):
+        ensure_holds_all(session, actor, account)
     member_id = changed.pop("member_id", account.member_id)
     if "display_name" in changed:
         rows.rename(account, changed["display_name"])
     if member_id == account.member_id:
         session.flush()
+        signin.forget(account_id=account.id)
         return written(session, actor, account.id)
     if member_id is None:
         grants.forget_tokens(session, signin, account.id)
@@ -241,7 +258,7 @@ def enable(session: Session, actor: Actor, account_id: UUID) -> AccountRead:
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is not AccountStatus.disabled:
         raise Problem("account_state", status=account.status)
-    _ensure_holds_all(session, actor, account)
+    ensure_holds_all(session, actor, account)
     rows.let_in(account)
     session.flush()
     return written(session, actor, account.id)
@@ -256,8 +273,8 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     account, _ = access_account(session, actor, account_id, Right.accounts_write)
     if account.status is AccountStatus.disabled:
         raise Problem("account_state", status=account.status)
-    _ensure_holds_all(session, actor, account)
-    credential = _arm(signin, actor, account)
+    ensure_holds_all(session, actor, account)
+    credential = _arm_again(session, signin, actor, account)
     session.flush()
     grants.forget_tokens(session, signin, account.id)
     grants.end_handed_on(session, account.id)
@@ -266,7 +283,7 @@ def reset(session: Session, signin: Signin, actor: Actor, account_id: UUID) -> A
     return _invited(session, actor, account, credential)
 
 
-def _ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
+def ensure_holds_all(session: Session, actor: Actor, account: Account) -> None:
     """The actor holds every right of every grant of the account, today's and later ones and those by
     which it counts in the past, and may read the record of the member whose account it is."""
     for grant in session.exec(grants.open_grants(account.id)):
@@ -307,7 +324,7 @@ def _grant(
         raise invalid("unit_level_wrong", f"{pointer}/unit_id", expected=level)
     rights = ROLE_RIGHTS[body.role] | _rights_of_program(account, body, pointer)
     grants.ensure_holds(actor, rights, unit, body.role)
-    grants.ensure_armer_holds(session, actor, account.armed_by, rights, unit, body.role)
+    grants.ensure_armer_holds(session, actor, account, rights, unit, body.role)
     valid_from = body.valid_from or local_today()
     ensure_open(unit, max(valid_from, local_today()))
     if body.valid_to is not None and body.valid_to < valid_from:

@@ -1,11 +1,22 @@
 """Accounts as officers manage them: created, granted rights, delegated to."""
 
-from app.services.kernel.manifest import Capability
+from app.services.accounts import expiring
+from app.services.kernel.due import Due
+from app.services.kernel.manifest import Capability, Upkeep
 from app.services.kernel.offers import Without
 
 CAPABILITY = Capability(
     module=__name__,
     problems=("accounts.yaml",),
+    upkeep=(Upkeep(run=expiring.send_due),),
+    notices=(expiring.PROGRAM, expiring.SECRET),
+    due=(
+        Due(
+            kind="ends_of_programs",
+            what="notices that a program or its secret ends soon",
+            count=expiring.waiting,
+        ),
+    ),
     tags={
         "access": "Roles, rights, and why I may or may not.",
         "work": "What waits for me to act.",

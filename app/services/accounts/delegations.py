@@ -126,7 +126,7 @@ def _made(session: Session, actor: Actor, deputy: Any, unit: Unit, body: Delegat
     parent = _own_grant(actor, unit, body.rights)
     if not grants.keep(session, parent.id):
         raise invalid("right_not_held", "/rights/0")  # taken away in this very moment
-    grants.ensure_armer_holds(session, actor, deputy.armed_by, body.rights, unit, Role.delegate)
+    grants.ensure_armer_holds(session, actor, deputy, body.rights, unit, Role.delegate)
     given = grants.new(
         deputy.id,
         body.unit_id,

@@ -24,6 +24,7 @@ from app.services.members import persons
 _READER: tuple[Any, ...] = (
     col(Account.display_name),
     col(Account.kind),
+    col(Account.purpose),
     col(Unit.id).label("unit_id"),
     col(Unit.level),
     col(Unit.name),
@@ -124,5 +125,6 @@ def _reader(account_id: UUID, row: Any) -> dict[str, Any]:
         "account_id": account_id,
         "reader": row.display_name,
         "kind": row.kind,
+        "purpose": row.purpose,
         "unit": {"id": row.unit_id, "level": row.level, "name": row.name},
     }

@@ -312,7 +312,6 @@ def _account_row(account: DemoAccount, unit: DemoUnit, display_name: str) -> Val
         "unit_id": unit.id,
         "member_id": None,
         "password_hash": None,
-        "secret_digest": None,
         "code_digest": None,
         "code_expires_at": None,
     }

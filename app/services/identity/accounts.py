@@ -3,16 +3,16 @@
 Who may do what to whom is decided in the room of accounts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlmodel import Session, col, select
 
 from app.clock import utc_now
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
-from app.security.secret_texts import canonical_code, code_of, digest, new_code, new_secret
+from app.security.secret_texts import canonical_code, code_of, digest, new_code
 from app.services.kernel.created_once import Taken, created_once
 from app.vault import Vault
 
@@ -80,18 +80,13 @@ def create_once(
 def arm(
     account: Account, code_days: int, *, by: UUID | None, printable: Vault | None = None
 ) -> Credential:
-    """Give the account a new code or secret instead of what it had; only the digest is stored.
+    """Give the account of a person a new code instead of what it had; only the digest is stored.
 
     `printable`: the code follows from the data key, the account and when it expires, so that a
     sheet of codes can be printed again.
     """
     account.armed_by = by
     account.password_hash = None
-    if account.kind is AccountKind.client:
-        secret = new_secret()
-        account.secret_digest = digest(secret)
-        account.status = AccountStatus.active
-        return Credential(secret=secret)
     account.code_expires_at = utc_now() + timedelta(days=code_days)
     code = next(_codes(account, printable)) if printable else new_code()
     account.code_digest = digest(canonical_code(code))
@@ -131,12 +126,21 @@ def _codes(account: Armed, vault: Vault) -> Iterator[str]:
 
 def let_in(account: Account) -> None:
     """It is no longer disabled, and is entered with what it had."""
-    usable = account.password_hash or account.secret_digest
+    usable = account.password_hash or account.kind is AccountKind.client
     account.status = AccountStatus.active if usable else AccountStatus.invited
 
 
 def rename(account: Account, display_name: str) -> None:
     account.display_name = display_name
+
+
+def describe(account: Account, given: Mapping[str, Any]) -> None:
+    """What is known of a program (`purpose`, `contact`, `networks`, `valid_to`): those of them that
+    are given."""
+    account.purpose = given.get("purpose", account.purpose)
+    account.contact = given.get("contact", account.contact)
+    account.networks = given.get("networks", account.networks)
+    account.valid_to = given.get("valid_to", account.valid_to)
 
 
 def link(account: Account, member_id: UUID | None) -> None:

@@ -1,22 +1,23 @@
 """Who somebody is: accounts, how they sign in, and which rights they were granted."""
 
 from app.clock import utc_now
+from app.models.identity.clients import ClientSecret, ClientUsage
 from app.models.identity.devices import Device
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken, RevokedReason
-from app.services.identity import sessions, sync_health
+from app.services.identity import sessions, sync_health, usage
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
-from app.services.kernel.manifest import Capability, forgetting
+from app.services.kernel.manifest import Capability, Upkeep, forgetting
 from app.services.kernel.offers import Without
 from app.services.kernel.pointers import Pointer, follow
-from app.services.kernel.retention import Kept
+from app.services.kernel.retention import BY_KIND, Kept
 from app.services.kernel.tracking import DERIVED, Tracked, of_account, of_unit
 from app.services.kernel.unit_ends import AtEnd, Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Account, Grant, AuthSession, RefreshToken, Device),
+    owned=(Account, Grant, AuthSession, RefreshToken, Device, ClientSecret, ClientUsage),
     unit_ends={
         Account: Stays("officers of the units above manage it"),
         Grant: AtEnd.ends,
@@ -27,8 +28,15 @@ CAPABILITY = Capability(
             units=of_unit(),
             read_right=Right.accounts_read,
             left_out=DERIVED | {"id"},
-            secret=frozenset({"password_hash", "secret_digest", "code_digest"}),
+            secret=frozenset({"password_hash", "code_digest"}),
             moved_by="unit_id",
+        ),
+        ClientSecret: Tracked(
+            entity="client_secret",
+            units=of_account,
+            read_right=Right.accounts_read,
+            left_out=DERIVED | {"id", "last_used_at", "last_used_from"},
+            secret=frozenset({"digest"}),
         ),
         Grant: Tracked(
             entity="grant",
@@ -55,10 +63,12 @@ CAPABILITY = Capability(
                 "username": lambda row: f"erased-{row['id'].hex}",
                 "display_name": ERASED_NAME,
                 "status": AccountStatus.disabled,
-                **emptied("password_hash", "secret_digest", "code_digest", "code_expires_at"),
-                **emptied("armed_by", "member_id"),
+                **emptied("password_hash", "code_digest", "code_expires_at"),
+                **emptied("armed_by", "member_id", "purpose", "contact"),
             },
-            internal=frozenset({"password_hash", "secret_digest", "code_digest"}),
+            # Of programs.
+            tells_nobody=frozenset({"networks"}),
+            internal=frozenset({"password_hash", "code_digest"}),
             by="id",
             of_account=True,
         ),
@@ -101,8 +111,28 @@ CAPABILITY = Capability(
     ),
     nobody={
         RefreshToken: frozenset({"digest"}),
+        # Of programs, whose addresses are those of servers.
+        ClientSecret: frozenset({"digest", "last_used_from"}),
+        ClientUsage: frozenset({"operation"}),
     },
     retention=(
+        Kept(
+            model=ClientSecret,
+            vi="Khoá bí mật của phần mềm",
+            en="Secrets of programs",
+            days=None,
+            reason_vi="Để biết khoá nào đã được cấp, thu hồi và dùng lần cuối khi nào.",
+            reason_en="To know which secrets were issued, revoked and last used when.",
+        ),
+        Kept(
+            model=ClientUsage,
+            vi="Số lần phần mềm truy cập, theo ngày",
+            en="How much programs asked, by day",
+            days=usage.KEPT_DAYS,
+            reason_vi="Để so với cùng kỳ năm trước.",
+            reason_en="To compare with the same days a year before.",
+            setting=BY_KIND,
+        ),
         Kept(
             model=AuthSession,
             vi="Phiên đăng nhập",
@@ -147,9 +177,12 @@ CAPABILITY = Capability(
         "appointment_id": ("Chức vụ kèm theo", "Appointment"),
         "parent_id": ("Quyền gốc", "Drawn from"),
         "rights": ("Các quyền", "Rights"),
+        "contact": ("Người liên hệ", "Contact"),
+        "networks": ("Các mạng được phép", "Networks it may come from"),
+        "key_id": ("Khoá đã dùng", "Opened with"),
         "reads_past": ("Còn xem được thời trước", "Still reads its past"),
     },
-    upkeep=(forgetting(sessions.forget_old),),
+    upkeep=(forgetting(sessions.forget_old), Upkeep(run=usage.forget_due, forgets=True)),
     tags={
         "auth": "Signing in and out, my sign-in sessions, myself.",
         "devices": "Phones that keep records (thiết bị): enrolled, revoked, wiped.",

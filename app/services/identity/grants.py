@@ -16,6 +16,7 @@ from app.models.cadres.appointments import Appointment, role_of
 from app.models.kernel.access import READS_PAST, ROLE_RIGHTS, Grant, Right, Role
 from app.models.kernel.accounts import Account
 from app.models.kernel.units import Unit
+from app.services.identity.armers import armers
 from app.services.identity.signin import Signin
 from app.services.kernel.access import Actor, Db, HeldGrant, owned
 from app.services.kernel.actors import grants_of, reach_of
@@ -141,18 +142,17 @@ def ensure_holds(actor: Actor, rights: Iterable[Right], unit: Unit, role: Role) 
 def ensure_armer_holds(
     session: Session,
     actor: Actor,
-    armed_by: UUID | None,
+    account: Any,
     rights: Iterable[Right],
     unit: Unit,
     role: Role,
 ) -> None:
-    """The officer who issued the account's one-time code may still know it, so must hold the rights
-    too.
+    """Officers who issued what opens the account (`id`, `armed_by`) may still know it, so must hold
+    the rights too.
     """
-    if armed_by == actor.account_id:
-        return
-    if not _armer_holds(session, armed_by, rights, unit):
-        raise Problem("reset_first", role=role, unit=unit.name)
+    for armer in sorted(armers(session, account) - {actor.account_id}):
+        if not _armer_holds(session, armer, rights, unit):
+            raise Problem("reset_first", role=role, unit=unit.name)
 
 
 def _armer_holds(
@@ -282,7 +282,7 @@ def follow(session: Session, actor: Actor, post: Appointment, unit: Unit) -> Non
     if grant is None or not _within(post, grant):
         rights = ROLE_RIGHTS[role]
         ensure_holds(actor, rights, unit, role)
-        ensure_armer_holds(session, actor, account.armed_by, rights, unit, role)
+        ensure_armer_holds(session, actor, account, rights, unit, role)
     if grant is None:
         grant = new(
             account.id,

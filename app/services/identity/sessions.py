@@ -7,8 +7,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from app.clock import utc_now
+from app.clock import end_of, utc_now
 from app.errors import Problem, not_found
+from app.models.identity.clients import ClientSecret
 from app.models.identity.devices import Device
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.sessions import (
@@ -44,11 +45,14 @@ def open_session(
 ) -> TokenResponse:
     """A new session, with its first tokens. Programs get no refresh token."""
     if who.proof is not None:
-        _ensure_unchanged(session, who.account_id, who.proof)
+        _ensure_unchanged(session, who.account_id, who.proof, key_id=who.key_id)
     now = utc_now()
     lifetime = timedelta(days=signin.settings.refresh_token_days)
     if who.kind is AccountKind.client:
         lifetime = timedelta(seconds=signin.settings.access_token_seconds)
+    expires_at = now + lifetime
+    if who.last_day is not None:
+        expires_at = min(expires_at, end_of(who.last_day))
     device_id = client.device_id
     if device_id is not None:
         device_id = bound_devices.device_to_sign_in_on(session, who.account_id, device_id)
@@ -59,9 +63,10 @@ def open_session(
         user_agent=client.user_agent,
         network=client.network,
         must_change_password=who.by_code,
+        key_id=who.key_id,
         created_at=now,
         last_used_at=now,
-        expires_at=now + lifetime,
+        expires_at=expires_at,
     )
     session.add(opened)
     session.flush()
@@ -76,14 +81,19 @@ def open_session(
     return token_response(session, signin, opened, refresh)
 
 
-def _ensure_unchanged(session: Session, account_id: UUID, proof: str | None) -> Account:
+def _ensure_unchanged(
+    session: Session, account_id: UUID, proof: str | None, *, key_id: UUID | None = None
+) -> Account:
     """The account, locked.
 
     Nothing was locked while the password was hashed: it may be another one by now, or the account
-    disabled. A retry with the right password succeeds.
+    disabled, or the secret of a program revoked. A retry with what is right succeeds.
     """
     account = session.get_one(Account, account_id, with_for_update=True)
-    ways_in = (account.password_hash, account.secret_digest, account.code_digest)
+    ways_in = (account.password_hash, account.code_digest)
+    if key_id is not None:
+        secret = session.get_one(ClientSecret, key_id)
+        ways_in = (None, None if secret.revoked_at else secret.digest)
     if account.status is AccountStatus.disabled or proof not in ways_in:
         raise Problem("unavailable", retry_after=1)
     return account
@@ -109,10 +119,12 @@ def token_response(
     """An access token that begins now, beside this refresh token."""
     grants = () if opened.must_change_password else grants_of(session, opened.account_id)
     rights = sorted({right.value for grant in grants for right in grant.rights})
+    now, lifetime = utc_now(), signin.settings.access_token_seconds
+    left = int((opened.expires_at - now).total_seconds()) + 1
     return TokenResponse(
-        access_token=signin.access_token(opened.account_id, opened.id, utc_now()),
+        access_token=signin.access_token(opened.account_id, opened.id, now),
         token_type="Bearer",  # noqa: S106  # RFC 6750's name of a scheme
-        expires_in=signin.settings.access_token_seconds,
+        expires_in=min(lifetime, left),
         refresh_token=refresh,
         scope=" ".join(rights),
         device_id=opened.device_id,
@@ -171,21 +183,29 @@ def revoke_all(
     reason: RevokedReason,
     *,
     but: UUID | None = None,
+    by_key: UUID | None = None,
 ) -> int:
-    """End every open session of an account, except one; returns how many."""
-    ended = _end_sessions(session, account_id, reason, but=but)
+    """End every open session of an account, except one, or those that one key has opened; returns
+    how many."""
+    ended = _end_sessions(session, account_id, reason, but=but, by_key=by_key)
     signin.forget(account_id=account_id)
     return ended
 
 
 def _end_sessions(
-    session: Session, account_id: UUID, reason: RevokedReason, *, but: UUID | None = None
+    session: Session,
+    account_id: UUID,
+    reason: RevokedReason,
+    *,
+    but: UUID | None = None,
+    by_key: UUID | None = None,
 ) -> int:
-    opened = session.exec(
-        select(AuthSession).where(
-            col(AuthSession.account_id) == account_id, col(AuthSession.revoked_at).is_(None)
-        )
-    ).all()
+    mine = select(AuthSession).where(
+        col(AuthSession.account_id) == account_id, col(AuthSession.revoked_at).is_(None)
+    )
+    if by_key is not None:
+        mine = mine.where(col(AuthSession.key_id) == by_key)
+    opened = session.exec(mine).all()
     ended = [each for each in opened if each.id != but]
     for each in ended:
         _end(each, reason)

@@ -27,6 +27,7 @@ from app.models.kernel.access import (
 )
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
 from app.models.kernel.units import Unit, UnitClosure, UnitLevel, UnitRef
+from app.services.kernel.networks import AllowedNetworks
 from app.services.kernel.reach import Placed, Reach, within
 
 # Reads come on a plain connection, writes on a session: both execute statements.
@@ -103,6 +104,9 @@ class Actor:
     device_id: UUID | None = None
     # The access token of the last answer to a refresh, until it is seen (identity/refreshing).
     unseen_token: str | None = None
+    # Of a program: the secret it signed in with, and where it may come from (None: anywhere).
+    key_id: UUID | None = None
+    networks: AllowedNetworks | None = None
     _reach: dict[Right, tuple[Reach, ...]] = field(default_factory=dict, compare=False, repr=False)
     _held: tuple[tuple[Reach, frozenset[Right]], ...] = field(init=False, compare=False, repr=False)
 

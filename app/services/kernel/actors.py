@@ -21,6 +21,7 @@ from app.models.kernel.epochs import Epoch
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import SuccessionKind, Unit, UnitLevel, UnitSuccession
 from app.services.kernel.access import Actor, Db, HeldGrant
+from app.services.kernel.networks import AllowedNetworks
 from app.services.kernel.reach import Reach
 
 _RESTORED = (
@@ -36,7 +37,9 @@ _ACTOR: AnySelect = (
         col(Account.kind),
         col(Account.username),
         col(Account.member_id),
+        col(Account.networks),
         col(AuthSession.id).label("session_id"),
+        col(AuthSession.key_id),
         col(AuthSession.device),
         col(AuthSession.device_id),
         col(AuthSession.kept_access_id),
@@ -49,6 +52,7 @@ _ACTOR: AnySelect = (
         col(Account.status) != AccountStatus.disabled,
         col(AuthSession.revoked_at).is_(None),
         col(AuthSession.expires_at) > sa.bindparam("now"),
+        sa.or_(col(Account.valid_to).is_(None), col(Account.valid_to) >= sa.bindparam("today")),
     )
 )
 
@@ -157,7 +161,8 @@ _MERGED = (
 
 def load_actor(db: Db, session_id: UUID) -> Actor | None:
     """The account behind a session with the grants of today; None when revoked or disabled."""
-    row = db.execute(_ACTOR, {"session_id": session_id, "now": utc_now()}).one_or_none()
+    given = {"session_id": session_id, "now": utc_now(), "today": local_today()}
+    row = db.execute(_ACTOR, given).one_or_none()
     if row is None:
         return None
     grants, past = ((), ()) if row.must_change_password else _grants_and_past(db, row.id)
@@ -174,6 +179,8 @@ def load_actor(db: Db, session_id: UUID) -> Actor | None:
         epoch=row.epoch,
         device_id=row.device_id,
         unseen_token=row.kept_access_id,
+        key_id=row.key_id,
+        networks=AllowedNetworks.of(row.networks),
     )
 
 
@@ -181,14 +188,20 @@ def load_actor_of_job(
     db: Db, account_id: UUID, session_id: UUID, device: str | None
 ) -> Actor | None:
     """The account that asked for a job, with its grants of now, signed in or not; None if it has
-    been disabled meanwhile.
+    been disabled meanwhile, or its last day is over.
     """
     row = db.execute(
         sa.select(
-            col(Account.kind), col(Account.username), col(Account.member_id), col(Account.status)
+            col(Account.kind),
+            col(Account.username),
+            col(Account.member_id),
+            col(Account.status),
+            col(Account.valid_to),
         ).where(col(Account.id) == account_id)
     ).one_or_none()
     if row is None or row.status is AccountStatus.disabled:
+        return None
+    if row.valid_to is not None and row.valid_to < local_today():
         return None
     grants, past = _grants_and_past(db, account_id)
     return Actor(

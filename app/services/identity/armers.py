@@ -1,0 +1,13 @@
+"""Who may be able to enter an account without being its owner: whoever issued what opens it."""
+
+from typing import Any
+from uuid import UUID
+
+from app.services.identity import client_secrets
+from app.services.kernel.access import Db
+
+
+def armers(db: Db, account: Any) -> set[UUID]:
+    """Accounts that were shown the code or a good secret of this one (`id`, `armed_by`)."""
+    found = {account.armed_by, *client_secrets.creators(db, account.id)}
+    return {each for each in found if each is not None}
