@@ -367,7 +367,8 @@ class TestNetworks:
     def test_behind_a_proxy_that_is_trusted_and_one_that_is_not(
         self, api: Api, app: FastAPI, program: Json, peer: str, forwarded: str, status: int
     ) -> None:
-        behind = client_of(ProxyHeadersMiddleware(app, trusted_hosts="172.16.0.1"), (peer, 9))
+        through_proxy: Any = ProxyHeadersMiddleware
+        behind = client_of(through_proxy(app, trusted_hosts="172.16.0.1"), (peer, 9))
         headers = api.as_(NAME).headers | {"x-forwarded-for": forwarded}
         assert behind.get("/v1/me", headers=headers).status_code == status
 
