@@ -9,7 +9,7 @@ from tests.helpers.client import Api
 from tests.kernel.changes import done
 from tests.privacy.test_erased_phones import erase
 from tests.reorganisations.elsewhere import to_another_province
-from tests.sync.acts import granted
+from tests.sync.acts import granted, move_unit
 
 KINDS = ["unit", "member", "household", "appointment", "visit"]
 
@@ -104,6 +104,20 @@ class TestChanges:
         follower.follow()
         assert follower.ops[other["id"]] == "entered_scope"
         assert follower.gone[mine]["op"] == "left_scope"
+        follower.equals_a_whole_one()
+
+    def test_who_left_a_branch_after_it_went_elsewhere(
+        self, follower: Follower, api: Api, unit_id: UnitIds
+    ) -> None:
+        branch = unit_id["phuongvi-1"]
+        rows = follower.rows["member"]
+        moved = next(id_ for id_ in rows if rows[id_]["branch_id"] == branch)
+        done(move_unit(api, branch, unit_id["tienluong"]))
+        body = {"to_branch_id": unit_id["tienluong-1"]}
+        asked = api.as_("tienluong").post(f"/v1/members/{moved}/transfers", json=body)
+        assert asked.status_code == 201, asked.text
+        follower.follow()
+        assert follower.gone[moved]["op"] == "left_scope"
         follower.equals_a_whole_one()
 
     def test_a_merge_says_what_was_kept(

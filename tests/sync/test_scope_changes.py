@@ -290,6 +290,36 @@ class TestReorganisations:
         assert not people & set(of_commune.rows["member"])
         assert people == set(phone.rows["member"])
 
+    @pytest.mark.parametrize("max_bytes", [None, 10_000], ids=["one-page", "small-pages"])
+    def test_what_has_left_a_branch_after_it_went_elsewhere(
+        self,
+        of_commune: Phone,
+        api: Api,
+        database: Database,
+        unit_id: UnitIds,
+        max_bytes: int | None,
+    ) -> None:
+        """Its change is in the log of the other commune, and the branch does not have it any more."""
+        went = [unit_id["phuongvi-1"], unit_id["phuongvi-2"]]
+        household = home(database, went[0])
+        of_commune.pull()
+        moved = [min(in_branch(of_commune, branch)) for branch in went]
+        edited = min(in_branch(of_commune, unit_id["phuongvi-3"]))
+        other = api.as_("tienluong")
+        for branch, somebody in zip(went, moved, strict=True):
+            done(move_unit(api, branch, unit_id["tienluong"]))
+            done(of_commune.api.patch(f"/v1/members/{edited}", json={"address": f"Tổ {branch}"}))
+            to = {"to_branch_id": unit_id["tienluong-1"]}
+            asked = other.post(f"/v1/members/{somebody}/transfers", json=to)
+            assert asked.status_code == 201, asked.text
+        to = {"branch_id": unit_id["tienluong-1"]}
+        done(other.post(f"/v1/households/{household}/move", json=to))
+        of_commune.max_bytes = max_bytes or of_commune.max_bytes
+        items = of_commune.pull()
+        assert differing(of_commune, fresh_slice(of_commune.api)) == []
+        assert {*moved, str(household)} <= {str(item["id"]) for item in items}
+        assert of_commune.pull() == []
+
     @pytest.mark.parametrize("beside", [True, False])
     def test_a_unit_above_that_goes_to_another_province(
         self,

@@ -93,9 +93,14 @@ def walk(actor: Actor, statement: AnySelect, unit: Unit | None, *, sqlite: bool)
     return _through(READ, statement, units, sqlite=sqlite)
 
 
-def places_within(reaches: Sequence[Reach], entities: Iterable[str], *, sqlite: bool) -> Walk:
+def places_within(
+    reaches: Sequence[Reach],
+    entities: Iterable[str],
+    *conditions: sa.ColumnElement[bool],
+    sqlite: bool,
+) -> Walk:
     """Through the places of the log in these units, of changes of these entities."""
-    statement = PLACES.where(of_kinds(entities), within(_COMPARED, reaches))
+    statement = PLACES.where(of_kinds(entities), within(_COMPARED, reaches), *conditions)
     return _through(PLACES, statement, _indexed(reaches), sqlite=sqlite)
 
 

@@ -77,13 +77,18 @@ class Differences:
         over = with_all_above(self.actor, unit)
         if deltas.moved_between(self.log, over, after, self.position.seq):
             self._moved += self.given.whole.reaches  # their rows say where they stand
+        circle = self.given.whole.circle
+        departed: tuple[Reach, ...] = ()
         while True:
-            circle = self.given.whole.circle
-            batch, is_all = deltas.unread(self.log, held, self.day, circle, after, _ROOM)
+            reads = (held, self.day, circle, departed, after, _ROOM)
+            unread, is_all = deltas.unread(self.log, *reads)
+            batch = unread.until_departure()
+            is_all = is_all and batch is unread
             known = ChangeBatch([row for row in batch.rows if row.seq <= self.position.seq])
             if known.rows:
                 self._take(held, known)
                 after = known.seq
+                departed = (*departed, *known.departed(self.db))
             if is_all or len(known.rows) < len(batch.rows):
                 return
 

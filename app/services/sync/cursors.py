@@ -50,7 +50,8 @@ class Cursor:
 
     All rows of `whole`, of the kinds in `has` (with the print of their fields), as they were when
     the log had come to `seq`; some of them, and some of `perhaps`, as they were later. `day` is the
-    day on which it was reckoned how far back rows are kept.
+    day on which it was reckoned how far back rows are kept. `departed`: units that were among these
+    and went elsewhere; what has left them since then may still be on the phone.
     """
 
     account_id: UUID
@@ -66,6 +67,7 @@ class Cursor:
     whole: Scope
     perhaps: Scope
     walk: SnapshotWalk | None
+    departed: tuple[Reach, ...] = ()
 
     def packed(self) -> list[Any]:
         """As JSON."""
@@ -82,6 +84,7 @@ class Cursor:
             self.has,
             packed_scopes(self.whole, self.perhaps, *([] if walk is None else [walk.scope])),
             None if walk is None else _packed(walk),
+            packed_reaches(self.departed),
         ]
 
     def sealed(self, sealer: Sealer, context: bytes = _CONTEXT) -> str:
@@ -95,7 +98,8 @@ class Cursor:
 
     @classmethod
     def unpacked(cls, packed: Sequence[Any]) -> Self:
-        account, device, epoch, seq, given, day, asked, unit, has, scopes, walk = packed
+        account, device, epoch, seq, given, day, asked, unit, has, *rest = packed
+        scopes, walk, departed = rest
         whole, perhaps, *walked = unpacked_scopes(scopes)
         return cls(
             account_id=UUID(account),
@@ -110,6 +114,7 @@ class Cursor:
             whole=whole,
             perhaps=perhaps,
             walk=None if walk is None else _unpacked(walk, *walked),
+            departed=unpacked_reaches(departed),
         )
 
 

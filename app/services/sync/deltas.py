@@ -38,6 +38,7 @@ _MOST_CHANGES: Final = 500
 _BYTES_OF_A_CHANGE: Final = 500
 _MOVES: Final = frozenset({Operation.left_scope, Operation.entered_scope})
 _GONE: Final = frozenset({Operation.deleted, Operation.erased})
+_LEAVING: Final = _GONE | {Operation.left_scope}
 # Of each kind: the keys of rows, and whether they have come into the scope.
 Touched = Mapping[str, Mapping[Key, bool]]
 
@@ -55,6 +56,41 @@ class ChangeBatch:
 
     def half(self) -> "ChangeBatch":
         return ChangeBatch(self.rows[: len(self.rows) // 2])
+
+    def until_departure(self) -> "ChangeBatch":
+        """Up to the first unit that went out of these units, with those that went right after it.
+
+        What has left the unit since then did so elsewhere: it is read when the unit is known as departed.
+        """
+        for at, row in enumerate(self.rows):
+            if row.change_id in self._departures:
+                return ChangeBatch(self.rows[: self._end_of_departures(at)])
+        return self
+
+    def _end_of_departures(self, at: int) -> int:
+        """Where those end that follow each other in the log: between two is only where one came to."""
+        end = at + 1
+        while end < len(self.rows):
+            before, row = self.rows[end - 1], self.rows[end]
+            if row.change_id not in self._departures or row.seq > before.seq + 2:
+                break
+            end += 1
+        return end
+
+    @cached_property
+    def _departures(self) -> Mapping[UUID, int]:
+        """The units that went, by the change that says so, and has come to no place in these units."""
+        moves = [row for row in self.rows if row.entity == "unit" and row.operation in _MOVES]
+        came = {row.change_id for row in moves if row.operation is Operation.entered_scope}
+        return {row.change_id: int(row.entity_id) for row in moves if row.change_id not in came}
+
+    def departed(self, db: Connection) -> list[Reach]:
+        """The units that went out of the units that were read."""
+        return [
+            reach_of(db, unit)
+            for unit in find_many(db, sorted({*self._departures.values()}))
+            if unit.level is not UnitLevel.group
+        ]
 
     @cached_property
     def operations(self) -> Mapping[str, Mapping[str, set[Operation]]]:
@@ -96,21 +132,31 @@ def unread(
     kinds: Iterable[SyncKind],
     day: date,
     circle: Circle,
+    departed: Sequence[Reach],
     after: int,
     room: int,
 ) -> tuple[ChangeBatch, bool]:
-    """The next changes in these units that decide about rows of these kinds, about as many as there is
-    room for; whether they are all."""
+    """The next changes in these units that decide about rows of these kinds, and what has left those
+    that have departed, about as many as there is room for; whether they are all."""
     most = max(1, min(_MOST_CHANGES, room // _BYTES_OF_A_CHANGE))
     entities = {"unit"}
     for kind in kinds:
         entities |= {kind.entity, *(each.entity for each in kind.follows)}
     walk = places_within(circle.reaches, entities, sqlite=on_sqlite(db))
     rows = [*db.execute(walk((after,), most))]
+    if departed:
+        leaving = col(Feed.operation).in_(_LEAVING)
+        walk = places_within(departed, entities, leaving, sqlite=on_sqlite(db))
+        rows = _next((*rows, *db.execute(walk((after,), most))), most)
     is_all = len(rows) < most
     until = None if is_all else rows[-1].seq
     rows += _elsewhere(db, kinds, day, circle, (after, until))
     return ChangeBatch(sorted(rows, key=attrgetter("seq"))), is_all
+
+
+def _next(rows: Iterable[Any], most: int) -> list[Any]:
+    by_seq = {row.seq: row for row in rows}
+    return [by_seq[seq] for seq in sorted(by_seq)[:most]]
 
 
 def _elsewhere(

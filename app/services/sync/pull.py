@@ -258,7 +258,10 @@ class _Pull:
         kinds = [kind for kind in self.kinds if had.may_hold(kind)]
         day = local_today()
         room = self.page.room
-        batch, is_all = deltas.unread(self.db, kinds, day, had.circle, cursor.seq, room)
+        reads = (kinds, day, had.circle, cursor.departed, cursor.seq, room)
+        unread, is_all = deltas.unread(self.db, *reads)
+        batch = unread.until_departure()
+        is_all = is_all and batch is unread
         page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, room)
         if not self.page.take(page):
             self.page.room = 0
@@ -268,7 +271,8 @@ class _Pull:
         moved = done.moved_units(self.db)
         if seq > cursor.seq and deltas.moved_between(self.db, self.over, cursor.seq, seq):
             moved += had.reaches  # their rows say where they stand
-        self.cursor = replace(cursor, seq=seq)
+        departed = tuple(dict.fromkeys((*cursor.departed, *done.departed(self.db))))
+        self.cursor = replace(cursor, seq=seq, departed=departed)
         if moved:
             again = tuple(dict.fromkeys(moved))
             walk = SnapshotWalk(self.scope, day, self._wanted(), again)
@@ -277,5 +281,5 @@ class _Pull:
         if done is not batch:
             self.page.room = 0
         if is_all:
-            self.cursor = replace(self.cursor, perhaps=cursor.whole)
+            self.cursor = replace(self.cursor, perhaps=cursor.whole, departed=())
         return is_all
