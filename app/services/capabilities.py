@@ -24,6 +24,7 @@ from app.services.kernel import manifest, refusals
 from app.services.kernel.manifest import Capability, Manifest
 from app.services.members import capability as members
 from app.services.memberships import capability as memberships
+from app.services.meta import capability as meta
 from app.services.notices import capability as notices
 from app.services.poverty import capability as poverty
 from app.services.privacy import capability as privacy
@@ -59,6 +60,7 @@ CAPABILITIES: Final = (
     sync.CAPABILITY,
     exports.CAPABILITY,
     feed.CAPABILITY,
+    meta.CAPABILITY,
     demo.CAPABILITY,
 )
 

@@ -15,7 +15,7 @@ from app.db import Database
 from app.models.kernel.changes import ChangeSource
 from app.models.reorganisations.reorganisations import Reorganisation
 from app.services.demo import demo, introductions, meetings, past, reforms
-from app.services.demo.draws import DEFAULT_SEED
+from app.services.demo.draws import DEFAULT_SEED, read_data
 from app.services.demo.plan import DemoPlan, Scale, plan
 from app.services.kernel import changes, sequencer
 from app.services.kernel.access_log import AccessLog
@@ -104,6 +104,10 @@ class World:
         while page["next_cursor"]:
             page = self.get(f"{path}&cursor={page['next_cursor']}")
             found += page["items"]
+        return found
+
+    def rows(self, path: str) -> list[Json]:
+        found: list[Json] = self.get(f"{path}&limit=200")["items"]
         return found
 
     def total(self, who: str, month: str, hierarchy: str) -> int:
@@ -197,6 +201,32 @@ class TestDistrict:
     def test_phuong_vi_resolves_to_tien_luong(self, done_with: World) -> None:
         found = done_with.get(f"/v1/units/{done_with.ids['phuongvi']}/lineage")
         assert "Xã Tiên Lương" in str(found)
+
+    def test_codes_of_2024_lead_to_those_of_today(self, done_with: World) -> None:
+        """As the file of the reforms has it: through what became of a commune in between, and with the
+        mark of what is guessed."""
+        of_january, of_july = read_data("reforms.yaml")
+        through = {old: each["into"] for each in of_january["enlarged"] for old in each["closing"]}
+        heirs = {old: each["code"] for each in of_july["founded"] for old in each["closing"]}
+        rows = done_with.rows("/v1/code-lists/commune/crosswalk?from=2024-12-31&to=2025-07-01")
+        found = {row["from_code"]: row for row in rows}
+        assert len(rows) == len(found) == 24
+        for code, row in found.items():
+            assert row["to_code"] == heirs[through.get(code, code)]
+            assert row["to_name"] == OF_2025_JULY[row["to_code"]]
+            assert row["confirmed"] == (code not in through)
+            assert row["effective_on"] == "2025-07-01"
+            assert row["relation"] == "merged"
+            assert row["source"].endswith(of_july["decree"])
+            assert row["source"].startswith(of_january["decree"]) == (code in through)
+        assert (found["08398"]["from_name"], found["08398"]["to_name"]) == (
+            "Xã Yên Tập",
+            "Xã Phú Khê",
+        )
+        [district] = done_with.rows(
+            "/v1/code-lists/district/crosswalk?from=2025-06-30&to=2025-07-01"
+        )
+        assert (district["relation"], district["to_code"]) == ("ended", None)
 
     def test_all_are_counted_as_was_and_as_is(self, done_with: World) -> None:
         for month in ("2024-10", "2025-03"):

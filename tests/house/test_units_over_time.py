@@ -17,6 +17,7 @@ OF_ONE_TREE = {
     # The units themselves: `as_of` is the day of their tree.
     "list_branches": "branches of today, in the commune they stand in",
     "list_units": "as_of",
+    "list_crosswalk": "from one day to another",
     "get_sync_checksums": "what a phone keeps today",
     "get_sync_plan": "what a phone keeps today",
     "pull_changes": "what a phone keeps today",

@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -26,7 +26,7 @@ from app.services.kernel import jobs, sequencer
 from app.services.kernel.access import Actor
 
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:,|;|$)")
-_MOST_SECONDS = 60
+MOST_SECONDS: Final = 60
 _LOOK_EVERY_SECONDS = 0.3
 ACCEPTED: dict[int | str, dict[str, Any]] = {
     200: {"model": JobRead, "description": "It was over within the time of `Prefer: wait`."},
@@ -79,7 +79,7 @@ def _pending(actor: Actor, job: JobRead, status: int) -> Pending:
 def patience(request: Request) -> int:
     """The seconds of `Prefer: wait=`, at most a minute."""
     found = _WAIT.search(request.headers.get("prefer", "").lower())
-    return min(int(found.group(1)), _MOST_SECONDS) if found else 0
+    return min(int(found.group(1)), MOST_SECONDS) if found else 0
 
 
 async def settled(request: Request, pending: Pending) -> Response:

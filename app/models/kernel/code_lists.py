@@ -1,5 +1,7 @@
 """Published code lists: what a coded field may hold, in both languages, with what else people write."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -24,18 +26,28 @@ class Code(Output):
 class CodeList(Output):
     """One list, named after the field it is for; `source` is the decision or standard it follows.
 
+    It holds from `valid_from` to `valid_to`, both inclusive; null where no document gives a day.
     `before` are words that may stand before a name when it is sent instead of the code.
     """
 
     name: str
     version: str
     source: str
+    valid_from: date | None
+    valid_to: date | None
     before: list[str]
     items: list[Code]
 
 
 class CodeLists(Output):
     items: list[CodeList]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesOf:
+    """Says of a text that it is a code of this list."""
+
+    name: str
 
 
 def _loaded(name: str) -> CodeList:
@@ -96,6 +108,7 @@ EthnicityCode = Annotated[
         examples=["01"],
     ),
     BeforeValidator(_ethnicity),
+    CodesOf("ethnicity"),
 ]
 
 _KINDS = {
@@ -123,4 +136,5 @@ EventKind = Annotated[
         examples=["meeting"],
     ),
     BeforeValidator(_event_kind),
+    CodesOf("event_kind"),
 ]

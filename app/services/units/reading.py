@@ -40,7 +40,7 @@ from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_
 from app.text import name_key
 
 
-def _identifier_on(
+def identifier_on(
     scheme: IdentifierScheme, day: date, what: Any = UnitIdentifier.value
 ) -> sa.ScalarSelect[Any]:
     """The value valid on the day, or for a unit closed before it the last one it had."""
@@ -64,8 +64,8 @@ def _columns(day: date | None) -> list[Any]:
     parent: Any = col(Unit.parent_id)
     area: Any = col(Unit.area_type)
     if day is not None:
-        name = _identifier_on(IdentifierScheme.name, day).label("name")
-        code = _identifier_on(IdentifierScheme.gso, day).label("code")
+        name = identifier_on(IdentifierScheme.name, day).label("name")
+        code = identifier_on(IdentifierScheme.gso, day).label("code")
         area = area_on(day).label("area_type")
         parent = (
             sa.select(col(UnitEdge.parent_id))
@@ -105,7 +105,7 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
     """Units in scope that existed on the day asked, by name in Vietnamese order."""
     day = query.as_of or local_today()
     statement = sa.select(*_columns(query.as_of)).where(
-        _readable(db, actor, query.as_of), col(Unit.opened_on) <= day
+        readable(db, actor, query.as_of), col(Unit.opened_on) <= day
     )
     if not query.include_closed:
         statement = statement.where(
@@ -145,7 +145,7 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
     return pages(statement, BY_NAME, lambda db, rows: _read(db, actor, rows, query.as_of))
 
 
-def _readable(db: Db, actor: Actor, as_of: date | None) -> sa.ColumnElement[bool]:
+def readable(db: Db, actor: Actor, as_of: date | None) -> sa.ColumnElement[bool]:
     """Units in scope today; of a past day also those that stood in a unit, closed since, of which the
     actor reads the past. 403 for who reads neither."""
     then = _stood_then(actor, Right.units_read, as_of)
@@ -170,7 +170,7 @@ def _named(words: Sequence[str], as_of: date | None) -> sa.ColumnElement[bool]:
     """Units whose name of today, or of the day asked, has all the words in it."""
     if as_of is None:
         return sa.and_(*(col(Unit.name_key).contains(word, autoescape=True) for word in words))
-    named = _identifier_on(IdentifierScheme.name, as_of, UnitIdentifier.value_key)
+    named = identifier_on(IdentifierScheme.name, as_of, UnitIdentifier.value_key)
     return sa.and_(*(named.contains(word, autoescape=True) for word in words))
 
 
@@ -286,7 +286,7 @@ def get_unit(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> UnitDeta
 
 def _visible_row(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> Any:
     row = db.execute(
-        sa.select(*_columns(as_of)).where(col(Unit.id) == unit_id, _readable(db, actor, as_of))
+        sa.select(*_columns(as_of)).where(col(Unit.id) == unit_id, readable(db, actor, as_of))
     ).one_or_none()
     if row is None or (as_of is not None and row.opened_on > as_of):
         raise not_found()
@@ -296,7 +296,7 @@ def _visible_row(db: Db, actor: Actor, unit_id: int, as_of: date | None) -> Any:
 def _ancestors(db: Db, unit_id: int, day: date) -> list[UnitRef]:
     rows = db.execute(
         sa.select(
-            col(Unit.id), col(Unit.level), _identifier_on(IdentifierScheme.name, day).label("name")
+            col(Unit.id), col(Unit.level), identifier_on(IdentifierScheme.name, day).label("name")
         )
         .join(UnitClosure, col(UnitClosure.ancestor_id) == col(Unit.id))
         .where(

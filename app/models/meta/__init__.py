@@ -1,0 +1,1 @@
+"""What the API says of itself: its entities and their fields, its code lists and their crosswalks."""
