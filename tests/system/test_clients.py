@@ -108,6 +108,7 @@ def _client_of(address: str, username: str, role: str) -> str:
     with signed_in(address, "phutho") as officer:
         province = body(officer.get("/v1/me"))["unit"]["id"]
         account = {"kind": "client", "username": username, "display_name": "Kho dữ liệu"}
+        account |= {"purpose": "Giữ một bản sao để đối chiếu", "contact": "Phòng CNTT"}
         grants = [{"unit_id": province, "role": role}]
         account |= {"unit_id": province, "grants": grants}
         secret: str = body(officer.post("/v1/accounts", json=account), 201)["client_secret"]
