@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -107,10 +108,10 @@ def _client_of(address: str, username: str, role: str) -> str:
     """The secret of a new client over the province."""
     with signed_in(address, "phutho") as officer:
         province = body(officer.get("/v1/me"))["unit"]["id"]
-        account = {"kind": "client", "username": username, "display_name": "Kho dữ liệu"}
+        account: dict[str, Any] = {"kind": "client", "username": username}
+        account |= {"display_name": "Kho dữ liệu", "unit_id": province}
         account |= {"purpose": "Giữ một bản sao để đối chiếu", "contact": "Phòng CNTT"}
-        grants = [{"unit_id": province, "role": role}]
-        account |= {"unit_id": province, "grants": grants}
+        account |= {"grants": [{"unit_id": province, "role": role}]}
         secret: str = body(officer.post("/v1/accounts", json=account), 201)["client_secret"]
     return secret
 
