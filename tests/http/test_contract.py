@@ -2,8 +2,9 @@
 
 Each generated request is sent as the province's officer, and every second one then again, as nobody
 or in another role, in turn; each answer must be one that the contract documents. Of those that are
-malformed every sixth is, once each role has sent two: one is refused like the other. A soak leaves
-none out.
+malformed every sixth is, once each role has sent two: one is refused like the other. What every list
+takes is generated for a few lists: the others read it by the same model (test_every_list.py), and get
+a little of it with what else is generated. A soak leaves none out.
 """
 
 import ast
@@ -11,7 +12,7 @@ import inspect
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import cycle
@@ -37,7 +38,7 @@ from app.api.http import contract
 from app.api.http.problems import MEDIA_TYPE
 from app.api.http.routers import routers_of
 from app.api.http.routing import Route, routes_of
-from app.api.http.server import Server, serve_with
+from app.api.http.server import Server, serve_with, serving
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -50,6 +51,7 @@ from tests.helpers.client import Api
 from tests.helpers.databases import ON_POSTGRESQL, Clones, in_memory
 from tests.helpers.engines import share_compiled
 from tests.helpers.in_process import run
+from tests.helpers.list_queries import as_every_list, lists
 from tests.helpers.real_ids import Found, RealIds, ids_in
 from tests.helpers.soak import SEED, TIMES, longer
 
@@ -66,6 +68,21 @@ FILE_FORMAT = re.compile(rb"(?<![^&])format=(csv|xlsx|ndjson)(?![^&])")
 EVERY_OPERATION = [name for route in ROUTES for name in route.operation_ids]
 # The database hardly differs between operations, and PostgreSQL takes three times as long: every ninth.
 OPERATIONS = EVERY_OPERATION[:: 9 if ON_POSTGRESQL else 1]
+LISTS = {
+    name: as_every_list(query) for route, query in lists(ROUTES) for name in route.operation_ids
+}
+FUZZED_IN_FULL = set(LISTS if TIMES > 1 else [*LISTS][::24])
+# Sent with what is generated, in turn.
+OF_EVERY_LIST = (
+    b"",
+    b"limit=1",
+    b"",
+    b"limit=200&headings=api",
+    b"",
+    b"fields=-",
+    b"",
+    b"cursor=-",
+)
 LEFT_OUT = {
     # A schema does not say that a unit must be in scope, a name without digits, a day not to come.
     "positive_data_acceptance",
@@ -137,8 +154,11 @@ class Caller:
     the body or in both.
     """
 
-    def __init__(self, app: FastAPI, template: str, found: Found) -> None:
+    def __init__(
+        self, app: FastAPI, template: str, found: Found, more: Sequence[bytes] = (b"",)
+    ) -> None:
         self.app, self.template = app, template
+        self.more = cycle(more)
         self.real_ids = RealIds(found)
         self.answered: set[int | None] = set()
         self.where = cycle([(), ("path",), ("path", "body")])
@@ -157,6 +177,7 @@ class Caller:
             path = self.real_ids.in_path(self.template, scope["path"])
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
             query = self.real_ids.in_query(query) if _IDS_ALONE.fullmatch(query) else query
+        query = b"&".join(filter(None, (query, next(self.more))))
         if "body" in where and JSON in kept:
             body = self.real_ids.in_body(await _body(receive))
             kept = [header for header in kept if header[0] != b"content-length"]
@@ -298,6 +319,11 @@ class TestEveryOperation:
             made.close()
 
     @pytest.fixture(autouse=True)
+    def trusted(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a server trusts a token for seconds: reading the account was a fifth of the time."""
+        monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 60.0)
+
+    @pytest.fixture(autouse=True)
     def no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """requests would look through the whole environment twice for each request."""
         monkeypatch.setattr(requests.sessions, "get_environ_proxies", lambda *_, **__: {})
@@ -312,9 +338,13 @@ def fuzzed(app: FastAPI, operation: str, found: Found) -> list[str]:
     """What an operation does that the contract does not say, asked by every role; `found` is there."""
     left_out = LEFT_OUT | LEFT_OUT_OF.get(operation, set())
     document = part_of(app.openapi(), operation)
+    shared = LISTS.get(operation, set()) if operation not in FUZZED_IN_FULL else set()
+    if shared:
+        document = without_parameters(document, shared)
     schema = schemathesis.openapi.from_dict(document, config=settings(left_out))
     [path] = document["paths"]
-    schema.app = caller = Caller(app, path, found)
+    caller = Caller(app, path, found, OF_EVERY_LIST if shared else (b"",))
+    schema.app = caller
     failures = []
     asked = 0
     with answered_where_asked():
@@ -379,6 +409,22 @@ def part_of(document: dict[str, Any], operation_id: str) -> dict[str, Any]:
     ]
     components = document["components"] | {"schemas": schemas_in(document, paths)}
     return document | {"paths": paths, "components": components}
+
+
+def without_parameters(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """The same operations, which do not take these parameters of the query."""
+
+    def takes(parameter: dict[str, Any]) -> bool:
+        return parameter.get("in") != "query" or parameter["name"] not in names
+
+    paths = {
+        path: {
+            method: operation | {"parameters": list(filter(takes, operation["parameters"]))}
+            for method, operation in item.items()
+        }
+        for path, item in document["paths"].items()
+    }
+    return document | {"paths": paths}
 
 
 def references(node: Any) -> Iterator[str]:
