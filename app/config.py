@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     most_devices: Annotated[int, Field(ge=1, le=1_000)] = 10
     # A table of the versions of the app that are served, instead of app/data/app_versions.yaml.
     app_versions_file: Path | None = None
+    # Further systems whose identifiers are kept, in the form of app/data/external_systems.yaml.
+    external_systems_file: Path | None = None
     # Records that a phone has not sent for longer are work for the officers of its account.
     unsent_days: Annotated[int, Field(ge=1, le=365)] = 3
     # How long a verified token is trusted without asking the database: revocation takes < 5 s.

@@ -17,6 +17,7 @@ from app.api.http.middleware import Kernel
 from app.api.http.routers import routers_of
 from app.api.http.server import Application, Server, serve_with, serving
 from app.config import Environment, Settings, get_settings
+from app.models.kernel.external_ids import systems_of
 from app.security.secret_texts import new_secret
 from app.services.capabilities import CAPABILITIES, install
 from app.services.identity import app_versions
@@ -68,6 +69,7 @@ def create_app(
     standards.catalogue(settings.poverty_dir)
     rules.rule_book(settings.privacy_rules_dir)
     app_versions.app_versions(settings.app_versions_file)
+    systems_of(settings.external_systems_file)
     app.openapi = lambda: contract.openapi(app)  # type: ignore[method-assign]  # FastAPI's documented hook
     app.add_middleware(
         Kernel,

@@ -12,6 +12,7 @@ from app.services.disclosure import capability as disclosure
 from app.services.duplicates import capability as duplicates
 from app.services.events import capability as events
 from app.services.exports import capability as exports
+from app.services.external_ids import capability as external_ids
 from app.services.feed import capability as feed
 from app.services.figures import capability as figures
 from app.services.files import capability as files
@@ -46,6 +47,7 @@ CAPABILITIES: Final = (
     groups.CAPABILITY,
     cadres.CAPABILITY,
     households.CAPABILITY,
+    external_ids.CAPABILITY,
     poverty.CAPABILITY,
     events.CAPABILITY,
     audit.CAPABILITY,

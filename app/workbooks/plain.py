@@ -165,7 +165,7 @@ def ndjson(data: bytes, limits: Limits) -> PlainRows:
             raise Problem("import_too_many_columns", columns=len(places), limit=limits.columns)
         cells: list[Cell] = [None] * len(places)
         for key, value in item.items():
-            cells[places[key]] = _scalar(value)
+            cells[places[key]] = scalar(value)
         rows.append(cells)
     head: list[Cell] = list(places)
     return PlainRows([head, *rows] if places else [])
@@ -177,7 +177,7 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
     try:
-        item = json.loads(line, object_pairs_hook=_once)
+        item = json.loads(line, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise Problem("import_damaged", part=f"{number}") from error
     if not isinstance(item, dict):
@@ -185,7 +185,7 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
     return item
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; one that says a thing twice is not sound, and JSON would take the last of them."""
     item = dict(pairs)
     if len(item) < len(pairs):
@@ -193,7 +193,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return item
 
 
-def _scalar(value: Any) -> Cell:
+def scalar(value: Any) -> Cell:
+    """A value of JSON as a cell."""
     if isinstance(value, str):
         return composable(_sound(value).strip()[:_LONGEST_CELL]) or None
     if isinstance(value, int | float) and not abs(value) < _MOST:

@@ -62,7 +62,7 @@ def take(
     table: Table, mapping: Places, kind: Kind, options: Options | None = None
 ) -> Iterator[TakenRow]:
     """Each row of the table, in order. Raises KeyError for a field or a column that is not there."""
-    taker = _Taker(table, mapping, kind, options or Options())
+    taker = Taker(table, mapping, kind, options or Options())
     return map(taker.take, table.rows)
 
 
@@ -81,7 +81,7 @@ def _options(table: Table, index: int, spec: FieldSpec, options: Options) -> Opt
     return replace(options, column=day_columns.of_cells(row.cells[index] for row in table.rows))
 
 
-class _Taker:
+class Taker:
     def __init__(self, table: Table, mapping: Places, kind: Kind, options: Options) -> None:
         specs, columns = headers.fields(kind), {column.index: column for column in table.columns}
         self.kind = kind

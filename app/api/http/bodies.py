@@ -20,20 +20,23 @@ _TOLD = 50
 _MOST_DROPPED = 1024 * 1024
 _LONGEST_SIZE = 16  # digits: beyond every limit, whatever follows
 _PLAIN = "identity"
+_GZIP = "gzip"
 _FORM = "application/x-www-form-urlencoded"
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding", b"content-encoding"))
 _ASCII = "".join(map(chr, range(128)))
 
 
-def bounded(request: Request, limit: int) -> Request:
+def bounded(request: Request, limit: int, *, gzip: bool = False) -> Request:
     """Limit the body of the request; 413 above the limit, at once if `Content-Length` names the
-    size. 415 for one that is packed: it is never unpacked, so nothing small becomes large here.
+    size. 415 for one that is packed: it is never unpacked, so nothing small becomes large here. `gzip`:
+    its endpoint unpacks it in pieces.
     A GET whose headers name no body stays as it is: nobody reads one.
     """
     if request.method == "GET" and _OF_BODIES.isdisjoint(dict(request.scope["headers"])):
         return request
-    if request.headers.get("content-encoding", _PLAIN).strip().lower() != _PLAIN:
-        raise Problem("encoding_unsupported", headers={"Accept-Encoding": _PLAIN})
+    taken = (_PLAIN, _GZIP) if gzip else (_PLAIN,)
+    if request.headers.get("content-encoding", _PLAIN).strip().lower() not in taken:
+        raise Problem("encoding_unsupported", headers={"Accept-Encoding": ", ".join(taken)})
     announced = _announced(request)
     if announced is None:
         raise malformed("Content-Length")

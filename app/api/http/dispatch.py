@@ -124,7 +124,7 @@ def _bounded(request: Request, entry: _Entry | None) -> Request:
     limit = settings.max_body_bytes
     if entry is not None and entry.route.most_bytes is not None:
         limit = entry.route.most_bytes(settings)
-    return bounded(request, limit)
+    return bounded(request, limit, gzip=entry is not None and entry.route.takes_gzip)
 
 
 async def _let_in(request: Request) -> Actor:

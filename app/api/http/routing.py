@@ -52,6 +52,8 @@ class RouteOptions(TypedDict, total=False):
     if_match: bool
     # The largest body, where it is not that of all requests.
     most_bytes: Callable[[Settings], int]
+    # Its body may be packed (gzip): the endpoint unpacks it, in pieces.
+    takes_gzip: bool
     # See `endpoints.placed`.
     short_read: bool
     # Reads the change log: all that was committed before is numbered first.
@@ -91,6 +93,7 @@ class Route(starlette.Route):
         before_password: bool = False,
         if_match: bool | None = None,
         most_bytes: Callable[[Settings], int] | None = None,
+        takes_gzip: bool = False,
         short_read: bool = False,
         numbered: bool = False,
         refuses_old_apps: bool = False,
@@ -115,6 +118,7 @@ class Route(starlette.Route):
         self.before_password = before_password
         self.if_match = method == "PATCH" if if_match is None else if_match
         self.most_bytes = most_bytes
+        self.takes_gzip = takes_gzip
         self.refuses_old_apps = refuses_old_apps
         self.head = head
         self.carries_out_operations = carries_out_operations

@@ -23,6 +23,7 @@ from app.models.households.households import (
     UnionLabel,
 )
 from app.models.kernel.access import Right
+from app.models.kernel.external_ids import ExternalRef
 from app.models.kernel.hierarchy import ListInHierarchy, PeriodQuery
 from app.models.kernel.sensitive import About, Sensitive, SensitiveIf
 from app.models.kernel.units import AreaType
@@ -45,6 +46,10 @@ class HouseholdQuery(ListQuery, ListInHierarchy):
     )
     unit: UnitId | None = Field(
         default=None, description="Only what stands in this unit or below it."
+    )
+    external_id: ExternalRef | None = Field(
+        default=None,
+        description="Only the one that another system calls so: `system|value`.",
     )
     poverty_status: Annotated[PovertyClass | None, Sensitive(Right.poverty_read)] = Field(
         default=None,

@@ -124,6 +124,14 @@ class Import(SQLModel, table=True):
             sqlite_where=sa.text("forgotten_at IS NULL"),
             postgresql_where=sa.text("forgotten_at IS NULL"),
         ),
+        sa.Index(
+            "uq_import_batch",
+            "account_id",
+            "batch",
+            unique=True,
+            sqlite_where=sa.text("batch IS NOT NULL"),
+            postgresql_where=sa.text("batch IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
@@ -148,6 +156,8 @@ class Import(SQLModel, table=True):
     applied_at: datetime | None = None
     applied_by: UUID | None = Field(default=None, sa_type=Uuid)
     undone_at: datetime | None = None
+    # What the account calls a batch that came by `POST /v1/bulk/{kind}`, in chunks.
+    batch: str | None = Field(default=None, max_length=64)
     # When the file and the contents of its rows were deleted; their effects stay on record.
     forgotten_at: datetime | None = None
 

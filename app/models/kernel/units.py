@@ -25,6 +25,7 @@ from app.models.base import (
     line,
     str_enum,
 )
+from app.models.kernel.external_ids import ExternalRef
 from app.problem_texts import HintCode
 from app.text import clean
 
@@ -232,6 +233,10 @@ class UnitQuery(ChildrenQuery):
     parent: UnitId | None = Field(default=None, description="Only units directly under this one.")
     under: UnitId | None = Field(
         default=None, description="Only units below this one, at any depth."
+    )
+    external_id: ExternalRef | None = Field(
+        default=None,
+        description="Only the one that another system calls so: `system|value`.",
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.models.base import Day, Fields, Filed, ListQuery, Output, UnitId
 from app.models.kernel.access import Right
 from app.models.kernel.code_lists import EthnicityCode
+from app.models.kernel.external_ids import ExternalRef
 from app.models.kernel.hierarchy import InHierarchy
 from app.models.kernel.sensitive import Sensitive, SensitiveIf
 from app.models.kernel.units import UnitRef
@@ -99,6 +100,10 @@ class MemberQuery(ListQuery, InHierarchy):
     household: UUID | None = Field(default=None, description="Only members of this household.")
     group: UnitId | None = Field(
         default=None, description="Only who takes part in this group today."
+    )
+    external_id: ExternalRef | None = Field(
+        default=None,
+        description="Only the one that another system calls so: `system|value`.",
     )
     restricted: bool | None = Field(
         default=None, description="Only restricted records, or only the others."

@@ -16,6 +16,7 @@ from app.clock import local_today
 from app.db import AnySelect
 from app.errors import invalid, not_found
 from app.models.base import ListQuery
+from app.models.external_ids.external_ids import HouseholdExternalId
 from app.models.households.households import (
     Household,
     HouseholdEvent,
@@ -29,6 +30,7 @@ from app.services.households.households import MASKS, access, place_on
 from app.services.households.people import people_on
 from app.services.households.standing import lived
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.external_ids import records_of
 from app.services.kernel.keyset import Order, Pages, each, pages
 from app.services.kernel.offers import Work
 from app.services.members import scope as member_scope
@@ -72,6 +74,10 @@ def list_households(db: Db, actor: Actor, query: HouseholdQuery) -> Pages:
         lambda places: places.have(Household.branch_id),
     )
     statement = _ITEM.where(here, *_filters(query), *gaps.filters(query))
+    if query.external_id is not None:
+        ref = [query.external_id]
+        known = records_of(db, HouseholdExternalId, "household_id", ref)
+        statement = statement.where(col(Household.id).in_([*known.values()]))
     return pages(statement, _BY_HEAD, each(partial(_of_today, actor)))
 
 

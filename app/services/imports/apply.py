@@ -6,6 +6,7 @@ all of a set or nothing; who takes the job up goes on behind the last mark.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,17 @@ from app.errors import Problem
 from app.models.imports.imports import WRITES, Import, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import ChangeSource
-from app.services.imports import store
+from app.services.external_ids.records import OWNED, Naming
+from app.services.imports import external, store
 from app.services.imports.kinds import kind_of
 from app.services.imports.places import Places
 from app.services.imports.preview import load
 from app.services.kernel import changes, jobs
 from app.services.kernel.access import Actor
-from app.services.kernel.list_kinds import Json, KindOfList, RowsDue
+from app.services.kernel.keyset import Key, Order
+from app.services.kernel.list_kinds import SET, Json, KindOfList, RowsDue
+
+_BY_NUMBER = Order(col(ImportRow.number))
 
 
 def ref_of(made: Any, places: Places, number: int) -> str:
@@ -132,6 +137,7 @@ class _Apply:
         self, session: Session, actor: Actor, due: Sequence[Any]
     ) -> dict[int, tuple[Any, Json]]:
         """Write a set and mark it; the rows that were refused, by number."""
+        contents = {row.number: store.content_of(row.content) for row in due}
         rows = [
             RowsDue(
                 number=row.number,
@@ -139,12 +145,15 @@ class _Apply:
                 unit_id=row.unit_id,
                 entity_id=row.entity_id,
                 entity_revision=row.entity_revision,
-                writes=store.content_of(row.content)["writes"],
+                writes=contents[row.number]["writes"],
                 ref=ref_of(self.made, self.places, row.number),
             )
             for row in due
         ]
-        refused = self.kind.write(session, actor, rows)
+        named = {n: each["external_id"] for n, each in contents.items() if each.get("external_id")}
+        refused = external.write(
+            session, self.kind, named, rows, partial(self.kind.write, session, actor), self.made.id
+        )
         written = [row.id for row in due if row.number not in refused]
         now = utc_now()
         for chunk in chunks(written):
@@ -185,6 +194,7 @@ class _Apply:
         with self.task.database.reading() as db:
             ids = [entity_id for entity_id in db.execute(created).scalars() if entity_id]
         self.kind.finish(self.task.database, ids)
+        self._name_the_same()
         now = utc_now()
         with self.task.database.writing() as session:
             session.execute(
@@ -211,3 +221,24 @@ class _Apply:
                 )
             )
         return summary
+
+    def _name_the_same(self) -> None:
+        """Rows that change nothing of their records may say what another system calls them."""
+        walk = _BY_NUMBER.walk(
+            sa.select(
+                col(ImportRow.number), col(ImportRow.entity_id), col(ImportRow.content)
+            ).where(self.rows, col(ImportRow.outcome) == RowOutcome.same)
+        )
+        after: Key | None = None
+        while self.kind.entity in OWNED:
+            with writing(self.task, self.made) as session:
+                rows = session.execute(walk(after, SET)).all()
+                if not rows:
+                    return
+                namings = [
+                    Naming(row.entity_id, text, ref_of(self.made, self.places, row.number))
+                    for row in rows
+                    if (text := store.content_of(row.content).get("external_id"))
+                ]
+                external.name(session, self.kind.entity, namings, self.made.id)
+                after = _BY_NUMBER.key(rows[-1])

@@ -1,5 +1,6 @@
 """Lists that come in as files: preview, correction, undo."""
 
+from app.models.imports.bulk import BulkSet
 from app.models.imports.imports import Import, ImportJob, ImportPart
 from app.models.imports.memory import ImportMemory
 from app.models.imports.rows import ImportRow
@@ -19,7 +20,7 @@ from app.services.units.followers import OfUnits
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Import, ImportPart, ImportRow, ImportMemory),
+    owned=(Import, ImportPart, ImportRow, ImportMemory, BulkSet),
     unit_ends={
         Import: Stays("it is not applied any more"),
         ImportRow: Stays("it is not applied any more"),
@@ -42,7 +43,7 @@ CAPABILITY = Capability(
             "Tệp danh sách đã gửi lên",
             "What was found in lists that came in as files",
             frozenset({"file_name", "reading", "meanings"}),
-            frozenset({"kind", "sheet", "mapping", "options", "summary", "problem"}),
+            frozenset({"kind", "sheet", "mapping", "options", "summary", "problem", "batch"}),
             passing=True,
         ),
         Scanned(
@@ -59,6 +60,14 @@ CAPABILITY = Capability(
             "What the rows of those files said",
             frozenset({"content"}),
             frozenset({"accepted"}),
+            passing=True,
+        ),
+        Scanned(
+            BulkSet,
+            "Kết quả đã trả cho các dòng gửi hàng loạt",
+            "What was answered to lines that came in bulk",
+            frozenset({"verdicts"}),
+            frozenset({"digest"}),
             passing=True,
         ),
         Scanned(
@@ -91,9 +100,11 @@ CAPABILITY = Capability(
     resealed={ImportRow: store.resealed},
     tags={
         "imports": "Lists that come in as files (nhập danh sách): preview, correction, undo.",
+        "bulk": "Records that other systems push, by the rules of imports.",
     },
     audience={
         "imports": frozenset({"mobile", "integration"}),
+        "bulk": frozenset({"integration"}),
     },
     work=(lists.WORK,),
     figures=Without("lists are counted where their rows go"),

@@ -72,6 +72,7 @@ def plan(
 
 
 class _Planner(Planner):
+    entity = "household"
     places = _PLACES
 
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
@@ -330,7 +331,12 @@ FORM = KindOfForm(
     restore=households.restore,
     hold=households.hold_many,
     in_use=households.in_use,
-    own_tables=("household_place", "household_person", "household_event"),
+    own_tables=(
+        "household_place",
+        "household_person",
+        "household_event",
+        "household_external_id",
+    ),
     field="head_name",
     places=_PLACES,
 )

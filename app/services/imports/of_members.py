@@ -55,6 +55,8 @@ def plan(
 
 
 class _Planner(Planner):
+    entity = "member"
+
     def __init__(self, db: Db, actor: Actor, frame: Frame) -> None:
         super().__init__(db, actor, frame, Branches(db, actor, frame.unit, Right.members_write))
         self.reach = reach_of(db, frame.unit)

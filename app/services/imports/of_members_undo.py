@@ -60,7 +60,7 @@ def _with_history(db: Db, ids: Sequence[UUID]) -> set[UUID]:
     return set(db.execute(statement).scalars())
 
 
-_OWN_TABLES = ("membership", "member_identifier", "import_row")
+_OWN_TABLES = ("membership", "member_identifier", "member_external_id", "import_row")
 
 
 def _named_elsewhere(db: Db, ids: Sequence[UUID]) -> set[UUID]:

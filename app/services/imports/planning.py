@@ -9,6 +9,7 @@ from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import FieldCode
 from app.services.imports import store
+from app.services.imports.external import Named
 from app.services.imports.kinds import wrong
 from app.services.imports.refusals import Refusals
 from app.services.imports.units import Branch, Branches, NotFound
@@ -28,6 +29,8 @@ class Planner(Refusals, ABC):
     """
 
     unit_field = "branch"
+    # What the rows become, where other systems may have identifiers of it (`external.Named`).
+    entity: str | None = None
 
     def __init__(self, db: Db, actor: Actor, frame: Frame, units: Branches) -> None:
         super().__init__(frame)
@@ -41,6 +44,7 @@ class Planner(Refusals, ABC):
     def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[RowPlan]:
         """What each row would do, in the order of `rows`."""
         self.rows = rows
+        self.named = Named(self.db, self.entity, rows)
         begun = [self._begin(row) for row in rows]
         pairs = [(row, made) for row, (made, _) in zip(rows, begun, strict=True)]
         targets, untouched = self._targets(pairs, earlier)
@@ -49,12 +53,16 @@ class Planner(Refusals, ABC):
             for row, each, target, as_left in zip(rows, begun, targets, untouched, strict=True)
         ]
         self.compare_rows(list(zip(rows, plans, strict=True)))
+        self.named.compare(zip(rows, plans, strict=True))
         settle(plans)
         return plans
 
     def _begin(self, row: Given) -> tuple[RowPlan, Branch | None]:
         """What the file alone says of a row, and the unit it names."""
         made = RowPlan(RowOutcome.created, problems=list(row.problems))
+        if row.values.get("id") and (self.frame.partial or row.number in self.named):
+            made.problems = [each for each in made.problems if each["code"] != "required"]
+        self.named.begin(row, made)
         self.accept(row, made)
         return made, self.find_unit(row, made)
 
@@ -71,6 +79,7 @@ class Planner(Refusals, ABC):
         while self._leave_out(row, made):
             made, unit = self._begin(row)
             self._settle(row, made, unit, target, untouched=untouched)
+        self.named.end(row, made)
         return made
 
     def _settle(

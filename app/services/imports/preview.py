@@ -219,6 +219,7 @@ def stored(
         "problems": made.problems,
         "writes": made.writes,
         "candidates": made.candidates,
+        "external_id": made.external_id,
         # Candidates are shown as far as the account that had the row compared may see them.
         "planned_by": str(actor.account_id),
     }

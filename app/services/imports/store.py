@@ -14,6 +14,7 @@ from app.clock import utc_now
 from app.db import AnySelect, Database, chunks, insert_many, vault_of
 from app.errors import Problem
 from app.models.base import new_id
+from app.models.imports.bulk import BulkSet
 from app.models.imports.imports import Import, ImportPart, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.services.kernel.access import Actor, Db
@@ -282,6 +283,9 @@ def forget(session: Session, import_id: UUID) -> None:
     )
     connection.execute(
         sa.update(ImportRow).where(col(ImportRow.import_id) == import_id).values(content=None)
+    )
+    connection.execute(
+        sa.update(BulkSet).where(col(BulkSet.import_id) == import_id).values(verdicts=None)
     )
     connection.execute(
         sa.update(Import)

@@ -10,9 +10,10 @@ from sqlmodel import col
 from app.clock import utc_now
 from app.db import AnySelect, chunks
 from app.errors import FieldError, Problem
-from app.models.imports.imports import WRITES, Import, ImportState
+from app.models.imports.imports import WRITES, Import, ImportState, RowOutcome
 from app.models.imports.rows import ImportRow
 from app.problem_texts import FieldCode
+from app.services.external_ids import records
 from app.services.imports.apply import ref_of, writing
 from app.services.imports.kinds import kind_of
 from app.services.imports.places import Places
@@ -95,12 +96,14 @@ def run(task: jobs.Task) -> dict[str, Any]:
             kind.hold(session, sorted({each.entity_id for each in done}))
             found = kind.obstacles(session, done)
             free = [each for each in done if each.number not in found]
+            made_here = [each.entity_id for each in free if each.outcome is RowOutcome.created]
+            records.take_back(session, kind.entity, import_id, made_here)
             kind.take_back(session, actor, free)
             _mark(session, [row.id for row in rows if row.number not in found])
             undone, left = undone + len(free), left + len(found)
             after = _BY_NUMBER.key(rows[-1])
             task.progress(min(undone, total), total, session)
-    _end(task, import_id, left)
+    _end(task, made, kind.entity, left)
     return {"import_id": str(import_id), "undone": undone, "left": left}
 
 
@@ -112,8 +115,12 @@ def _mark(session: Any, row_ids: Sequence[UUID]) -> None:
         )
 
 
-def _end(task: jobs.Task, import_id: UUID, left: int) -> None:
-    now = utc_now()
+def _end(task: jobs.Task, made: Any, entity: str, left: int) -> None:
+    import_id, now = made.id, utc_now()
+    with writing(task, made) as session:
+        kept = session.execute(_undoable(import_id, made.round)).all()
+        besides = [row.entity_id for row in kept]
+        records.take_back(session, entity, import_id, besides=besides)
     state = ImportState.applied if left else ImportState.undone
     with task.database.writing() as session:
         same = sa.and_(col(ImportRow.import_id) == import_id, col(ImportRow.undone_at).is_(None))

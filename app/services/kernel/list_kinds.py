@@ -64,6 +64,8 @@ class Frame:
     accept: frozenset[str] = frozenset()
     leave_out: WithoutCells = WithoutCells()
     meanings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # A row of a known record says what changes and no more.
+    partial: bool = False
 
     def meaning(self, field_: str, written: str) -> Any:
         """What somebody chose that this text means; None where nobody did."""
@@ -85,7 +87,8 @@ class Given:
 
 @dataclass(slots=True)
 class RowPlan:
-    """What a row would do. `writes` are the fields of a new record, or those that change (JSON)."""
+    """What a row would do. `writes` are the fields of a new record, or those that change (JSON).
+    `external_id` is what another system calls the record, where that is not on record yet."""
 
     outcome: RowOutcome
     unit_id: int | None = None
@@ -94,6 +97,7 @@ class RowPlan:
     problems: list[Json] = field(default_factory=list)
     writes: Json = field(default_factory=dict)
     candidates: list[Json] = field(default_factory=list)
+    external_id: str | None = None
 
     @property
     def wrong_fields(self) -> frozenset[str]:

@@ -12,10 +12,12 @@ from sqlalchemy.engine import Connection
 from app.clock import local_today
 from app.db import on_sqlite
 from app.errors import invalid
+from app.models.external_ids.external_ids import MemberExternalId
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.lists import MemberQuery
 from app.services.kernel.access import Actor, Db, forbidden
+from app.services.kernel.external_ids import records_of
 from app.services.kernel.keyset import Entry, Key, Pages
 from app.services.kernel.reach import Reach
 from app.services.members import names, pages, past, patterns, search
@@ -58,7 +60,7 @@ def _page(actor: Actor, query: MemberQuery, db: Db, after: Key | None, limit: in
     typed = _NO_WORDS if query.q is None else search.read(query.q)
     area = member_scope.area(_scope(db, actor, query))
     picked = _picked(db, actor, query, typed)
-    if area is None or picked.get("numbered") == []:
+    if area is None or [] in (picked.get("numbered"), picked.get("external")):
         return []
     way = pages.plan(area, picked, searching=bool(typed.folded))
     by_dictionary = way is PagePlan.dictionary
@@ -211,6 +213,9 @@ def _picked(db: Db, actor: Actor, query: MemberQuery, typed: Typed) -> dict[str,
     few: dict[str, Any] = {}
     if typed.number:
         few["numbered"] = sorted(search.find_by_number(db, actor, typed.number))
+    if query.external_id is not None:
+        ref = [query.external_id]
+        few["external"] = [*records_of(db, MemberExternalId, "member_id", ref).values()]
     if query.group is not None:
         group = find_filter(db, actor, query.group, pointer="/group")
         if group.level is not UnitLevel.group:

@@ -44,6 +44,7 @@ EQUAL = (
 # What narrows a list to a few people: they are found first, and then put in order.
 PICKED: dict[str, sa.ColumnElement[bool]] = {
     "numbered": col(Member.id).in_(sa.bindparam("numbered", type_=Uuid, expanding=True)),
+    "external": col(Member.id).in_(sa.bindparam("external", type_=Uuid, expanding=True)),
     "group": col(Member.id).in_(
         sa.select(col(Participation.member_id)).where(
             col(Participation.group_id) == sa.bindparam("group"),

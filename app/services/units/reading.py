@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from app.clock import local_today
 from app.errors import not_found
+from app.models.external_ids.external_ids import UnitExternalId
 from app.models.kernel.access import Right
 from app.models.kernel.lineage import IdentifierRead, Lineage, ParentRead
 from app.models.kernel.units import (
@@ -33,6 +34,7 @@ from app.models.kernel.units import (
 from app.models.members.members import Member
 from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
+from app.services.kernel.external_ids import records_of
 from app.services.kernel.keyset import Order, Pages, pages
 from app.services.kernel.offers import SyncKind
 from app.services.units.successions import lineage_steps, steps
@@ -127,6 +129,9 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
                 below.where(col(UnitClosure.ancestor_id) == query.under, col(UnitClosure.depth) > 0)
             )
         )
+    if query.external_id is not None:
+        known = records_of(db, UnitExternalId, "unit_id", [query.external_id])
+        statement = statement.where(col(Unit.id).in_([*known.values()]))
     if query.code is not None:
         # Of a unit that has closed, the code it closed with.
         having = standing(
