@@ -12,7 +12,7 @@ from sqlmodel import col, func, select
 
 from app.db import Database
 from app.models.external_ids.external_ids import MemberExternalId
-from app.models.imports.bulk import BulkSet
+from app.models.imports.bulk import BulkSet, BulkSummary, BulkVerdict
 from app.models.imports.imports import Import, ImportState
 from app.models.imports.rows import ImportRow
 from app.models.kernel.changes import Change, ChangeSource
@@ -49,6 +49,10 @@ def verdicts_of(answer: Any) -> tuple[list[Json], Json]:
     assert answer.headers["content-type"].startswith("application/x-ndjson")
     *found, end = [orjson.loads(line) for line in answer.content.splitlines()]
     assert end["lines"] == len(found)
+    assert end.keys() == BulkSummary.model_fields.keys()
+    for each in found:
+        assert each.keys() == BulkVerdict.model_fields.keys()
+        BulkVerdict.model_validate(each)
     return found, end
 
 
@@ -448,7 +452,7 @@ class TestOtherKinds:
             "opened_on": "2020-01-01",
         }
         answer = push(officer, unit, lines_of(line))
-        [verdict], end = verdicts_of(answer)
+        [verdict], _ = verdicts_of(answer)
         assert verdict["verdict"] == "refused"
         assert ("code", "unknown_field") in codes(verdict)
         answer = push(officer, unit, lines_of(line), kind="households")

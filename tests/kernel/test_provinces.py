@@ -80,6 +80,10 @@ def test_rows_follow_their_record_to_another_province(
     live_on(world)
     visit = {"visited_on": ago(9), "visitors": ["Bà Lan"]}
     made(world.officer.post(f"{world.household}/visits", json=visit))
+    someone = done(world.officer.get(f"/v1/members?branch={world.branch}&limit=1"))["items"][0]
+    named = {"system": "khac", "value": "1"}
+    for owner in ({"member_id": someone["id"]}, {"household_id": world.household.split("/")[-1]}):
+        made(world.officer.post("/v1/external-ids", json=named | owner))
     before = provinces(database)
     elsewhere = unit_id["camkhe"]  # any other unit will do for another province
     paths = {

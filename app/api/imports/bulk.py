@@ -20,7 +20,7 @@ from app.api.http.threads import Threads
 from app.config import Settings
 from app.db import Database
 from app.errors import Problem, not_found
-from app.models.imports.bulk import BulkChunk, BulkQuery, BulkVerdict
+from app.models.imports.bulk import BulkChunk, BulkQuery
 from app.models.imports.imports import ImportKind
 from app.services.imports import bulk, bulk_sets, verdicts
 from app.services.imports.bulk import Bulk
@@ -43,8 +43,10 @@ class Verdicts(StreamingResponse):
 
 _LINES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "NDJSON: a `BulkVerdict` for each line, in order; the last line is a `BulkSummary`.",
-        "model": BulkVerdict,
+        "description": "NDJSON. Of each line, in order: `line`, `verdict` (created, updated, unchanged, needs_decision,"
+        " refused, skipped), `id`, `revision`, `warnings` and `problems` (each `field`, `code`, `reason`,"
+        " `hint`, `value`), `candidates` (`id`, `score`, `unit_id`). The last line: `done`, `import_id`,"
+        " `batch`, `chunk`, `lines` and the count of each verdict.",
         "content": {_NDJSON: {"schema": {"type": "string", "format": "binary"}}},
     }
 }

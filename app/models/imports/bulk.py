@@ -1,7 +1,7 @@
 """Bulk upsert: lines of JSON that come in and are written set by set, each with its verdict."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -128,9 +128,10 @@ class BulkVerdict(Output):
 
 
 class BulkSummary(Output):
-    """The last line of an answer that is whole: the counts of the chunk, and the import that the batch is."""
+    """The last line of an answer: the counts of the chunk, and the import that the batch is. `done` is
+    false while lines of the chunk are missing."""
 
-    done: Literal[True]
+    done: bool
     import_id: UUID | None
     batch: str | None
     chunk: int

@@ -80,7 +80,7 @@ def find(db: Db, entity: str, external_ids: Iterable[str]) -> dict[str, Any]:
     return records_of(db, owned.model, owned.column, external_ids, erased=True)
 
 
-def wrong(db: Db, external_id: str, province_id: int | None = None) -> FieldCode | None:
+def objection(db: Db, external_id: str, province_id: int | None = None) -> FieldCode | None:
     """Why this cannot be an identifier here; None if it can."""
     system, _, value = external_id.partition("|")
     known = systems_of(settings_of(db).external_systems_file).get(system)
@@ -104,8 +104,8 @@ def _code_of(db: Db, province_id: int) -> str | None:
 
 
 def ensure_right(db: Db, external_id: str, province_id: int | None) -> None:
-    """422 for what `wrong` finds."""
-    code = wrong(db, external_id, province_id)
+    """422 for what `objection` finds."""
+    code: FieldCode | None = objection(db, external_id, province_id)
     if code is not None:
         raise invalid(code, "/value" if code == "external_id_is_citizen_id" else "/system")
 

@@ -46,6 +46,7 @@ from app.services.units.units import find_filter
 
 _MOST_BYTES: Final = 2 * 1024 * 1024
 _ATTEMPTS: Final = 3
+_SETTLED_TOGETHER: Final = 5
 _TRUSTED_SECONDS: Final = 3.0
 _UNCHANGED: Final = (RowOutcome.created, RowOutcome.updated, RowOutcome.same)
 Numbered = tuple[int, bytes | None]
@@ -70,6 +71,7 @@ class Bulk:
         self._lines: list[Numbered] = []
         self._size = self._line = self._set = 0
         self._loaded = monotonic()
+        self._unsettled: list[UUID] = []
         self.dry = verdicts.Packed()
 
     # -- cutting
@@ -105,7 +107,7 @@ class Bulk:
         number, self._set = self._set, self._set + 1
         if number < len(self.known):
             bulk_sets.ensure_same(self.known[number], digests, is_last=is_last)
-            self._settle(self.known[number].id)
+            self._settle(self.known[number].id, now=is_last)
             return
         if self.known and self.known[-1].is_last:
             raise Problem("bulk_chunk_differs")
@@ -154,8 +156,7 @@ class Bulk:
                 if attempt == _ATTEMPTS - 1:
                     raise Problem("unavailable", retry_after=1) from None
             else:
-                if kept is not None:
-                    self._settle(kept)
+                self._settle(kept, now=made.is_last)
                 return
 
     def _written(
@@ -181,8 +182,13 @@ class Bulk:
             elsewhere.tell_if_used_up(session, self.actor)
             return UUID(str(row["id"])) if counted[RowOutcome.created] else None
 
-    def _settle(self, set_id: UUID) -> None:
-        bulk_sets.settle(self.database, self.kind, set_id)
+    def _settle(self, set_id: UUID | None, *, now: bool) -> None:
+        """Some sets together: what is compared with them is read once for all."""
+        if set_id is not None:
+            self._unsettled.append(set_id)
+        if now or len(self._unsettled) == _SETTLED_TOGETHER:
+            bulk_sets.settle(self.database, self.kind, self._unsettled)
+            self._unsettled = []
 
     # -- its lines
 

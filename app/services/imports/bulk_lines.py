@@ -12,6 +12,7 @@ import orjson
 
 from app.errors import Problem
 from app.models.imports.imports import RowDecision
+from app.problem_texts import FieldCode
 from app.services.imports.kinds import of_file, wrong
 from app.services.kernel.list_kinds import Given, Json
 from app.text import nearest
@@ -101,7 +102,7 @@ class TakenLine:
         return [(name, str(values[name])) for name in ("id", "external_id") if values.get(name)]
 
 
-def _unreadable(number: int, code: str, **params: Any) -> TakenLine:
+def _unreadable(number: int, code: FieldCode, **params: Any) -> TakenLine:
     return TakenLine(number, wrong=[wrong(code, "line", **params)])
 
 
@@ -179,7 +180,7 @@ def _without_place(problem: Json) -> Json:
     return {**problem, "letter": None, "header": None}
 
 
-def _parsed(line: bytes) -> dict[str, Any] | str:
+def _parsed(line: bytes) -> dict[str, Any] | FieldCode:
     """The object, or the code of what is wrong with the line."""
     try:
         found = orjson.loads(line)
@@ -196,7 +197,7 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
     return found
 
 
-def _why(line: bytes) -> str:
+def _why(line: bytes) -> FieldCode:
     try:
         text = line.decode()
     except UnicodeDecodeError:

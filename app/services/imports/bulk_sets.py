@@ -18,8 +18,6 @@ from app.services.imports import verdicts
 from app.services.kernel.access import Db
 from app.services.kernel.list_kinds import KindOfList
 
-_SETTLING = 16
-
 
 def digests(database: Database, lines: Sequence[tuple[int, bytes | None]]) -> list[str]:
     """Of the lines, under each data key, the first one first: nobody tries out what they say."""
@@ -81,28 +79,33 @@ def put(
     session.flush()
 
 
-def settle(database: Database, kind: KindOfList, set_id: UUID) -> None:
-    """After the commit: who of the new records may be twice on record. Once, whoever is killed when."""
+def settle(database: Database, kind: KindOfList, set_ids: Sequence[UUID]) -> None:
+    """After the commit: who of the new records may be twice on record. Once, whatever was killed when."""
     with database.reading() as db:
-        row = db.execute(
-            sa.select(
-                *(getattr(BulkSet, n) for n in ("import_id", "chunk", "first_line", "lines")),
-                col(BulkSet.settled),
-            ).where(col(BulkSet.id) == set_id)
-        ).one()
-        if row.settled:
-            return
-        first = row.chunk * LINES + row.first_line
-        created = sa.select(col(ImportRow.entity_id)).where(
-            col(ImportRow.import_id) == row.import_id,
-            col(ImportRow.round) == 1,
-            col(ImportRow.number).between(first, first + row.lines - 1),
-            col(ImportRow.outcome) == RowOutcome.created,
-        )
-        ids = [each for each in db.execute(created).scalars() if each is not None]
-    kind.finish(database, ids)
-    with database.writing() as session:
-        session.execute(sa.update(BulkSet).where(col(BulkSet.id) == set_id).values(settled=True))
+        names = ("id", "import_id", "chunk", "first_line", "lines")
+        due = db.execute(
+            sa.select(*(getattr(BulkSet, name) for name in names)).where(
+                col(BulkSet.id).in_(set_ids), ~col(BulkSet.settled)
+            )
+        ).all()
+        ids = [each for row in due for each in _created(db, row)]
+    if ids:
+        kind.finish(database, ids)
+    if due:
+        with database.writing() as session:
+            done = col(BulkSet.id).in_([row.id for row in due])
+            session.execute(sa.update(BulkSet).where(done).values(settled=True))
+
+
+def _created(db: Db, row: Any) -> list[UUID]:
+    first = row.chunk * LINES + row.first_line
+    created = sa.select(col(ImportRow.entity_id)).where(
+        col(ImportRow.import_id) == row.import_id,
+        col(ImportRow.round) == 1,
+        col(ImportRow.number).between(first, first + row.lines - 1),
+        col(ImportRow.outcome) == RowOutcome.created,
+    )
+    return [each for each in db.execute(created).scalars() if each is not None]
 
 
 # -- answers

@@ -19,7 +19,7 @@ FIELD = "external_id"
 _ATTACHES = (RowOutcome.created, RowOutcome.updated, RowOutcome.same)
 
 
-class Named:
+class ExternalNames:
     """The rows that say an identifier of another system.
 
     A row without an id of ours is of the record that has it, which is looked up as its id is. Where no
@@ -38,7 +38,9 @@ class Named:
         self.wrong = {number: "external_id_form" for number, found in read.items() if not found}
         written = {number: "|".join(found) for number, found in read.items() if found}
         on_record = records.find(db, entity, written.values()) if written else {}
-        codes = {each: records.wrong(db, each) for each in {*written.values()} - on_record.keys()}
+        codes: dict[str, FieldCode | None] = {
+            each: records.objection(db, each) for each in {*written.values()} - on_record.keys()
+        }
         for row in rows:
             text = written.get(row.number)
             if text is None:
@@ -60,7 +62,8 @@ class Named:
 
     def begin(self, row: Given, made: RowPlan) -> None:
         made.external_id = self.new.get(row.number)
-        if (code := self.wrong.get(row.number)) is not None:
+        code: FieldCode | None = self.wrong.get(row.number)
+        if code is not None:
             made.problems.append(wrong(code, FIELD, written=str(row.values[FIELD])))
 
     def end(self, row: Given, made: RowPlan) -> None:

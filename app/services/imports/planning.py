@@ -9,7 +9,7 @@ from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import FieldCode
 from app.services.imports import store
-from app.services.imports.external import Named
+from app.services.imports.external import ExternalNames
 from app.services.imports.kinds import wrong
 from app.services.imports.refusals import Refusals
 from app.services.imports.units import Branch, Branches, NotFound
@@ -29,7 +29,7 @@ class Planner(Refusals, ABC):
     """
 
     unit_field = "branch"
-    # What the rows become, where other systems may have identifiers of it (`external.Named`).
+    # What the rows become, where other systems may have identifiers of it (`external.ExternalNames`).
     entity: str | None = None
 
     def __init__(self, db: Db, actor: Actor, frame: Frame, units: Branches) -> None:
@@ -44,7 +44,7 @@ class Planner(Refusals, ABC):
     def plan(self, rows: Sequence[Given], earlier: Earlier) -> list[RowPlan]:
         """What each row would do, in the order of `rows`."""
         self.rows = rows
-        self.named = Named(self.db, self.entity, rows)
+        self.named = ExternalNames(self.db, self.entity, rows)
         begun = [self._begin(row) for row in rows]
         pairs = [(row, made) for row, (made, _) in zip(rows, begun, strict=True)]
         targets, untouched = self._targets(pairs, earlier)
