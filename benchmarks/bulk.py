@@ -30,6 +30,7 @@ from sqlmodel import col
 from app.clock import utc_now
 from app.db import Database
 from app.models.imports.bulk import BulkQuery
+from app.models.kernel.changes import ChangeSource
 from app.models.kernel.sessions import AuthSession
 from app.models.kernel.units import Unit, UnitLevel
 from app.services.capabilities import install
@@ -37,7 +38,7 @@ from app.services.demo.plan import Scale
 from app.services.imports import bulk, bulk_sets
 from app.services.kernel import actors
 from app.services.kernel.access import Actor
-from app.services.kernel.changes import ChangeSource, Origin
+from app.services.kernel.changes import Origin
 from benchmarks.databases import PROJECT, Databases, SQLiteFiles, postgresql, working_folder
 from benchmarks.imports import FAMILY, GIVEN, MIDDLE, fill, officer, settings_for
 
