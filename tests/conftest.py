@@ -229,6 +229,13 @@ def api(app: FastAPI) -> Api:
 
 
 @pytest.fixture
+def trusted_tokens(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is trusted for a minute, as a server trusts it for seconds: for tests that send
+    thousands of requests and ask about what comes after it."""
+    monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 60.0)
+
+
+@pytest.fixture
 def officer(api: Api) -> Api:
     """Of the commune Phượng Vĩ."""
     return api.as_("phuongvi")

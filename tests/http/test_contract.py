@@ -38,7 +38,7 @@ from app.api.http import contract
 from app.api.http.problems import MEDIA_TYPE
 from app.api.http.routers import routers_of
 from app.api.http.routing import Route, routes_of
-from app.api.http.server import Server, serve_with, serving
+from app.api.http.server import Server, serve_with
 from app.db import Database
 from app.errors import FIELD_ERRORS, PROBLEMS, Place
 from app.models.base import Input, Output
@@ -305,7 +305,7 @@ def found(lived_in: Clones) -> Found:
         return ids_in(database)
 
 
-@pytest.mark.usefixtures("lambdas_read_once")
+@pytest.mark.usefixtures("lambdas_read_once", "trusted_tokens")
 class TestEveryOperation:
     def test_of_the_contract_is_asked(self, app: FastAPI) -> None:
         documented = [operation["operationId"] for *_, operation in operations(app.openapi())]
@@ -317,11 +317,6 @@ class TestEveryOperation:
             made = share_compiled(Database(make_settings(url)))
             yield made
             made.close()
-
-    @pytest.fixture(autouse=True)
-    def trusted(self, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As a server trusts a token for seconds: reading the account was a fifth of the time."""
-        monkeypatch.setattr(serving(app).signin.settings, "token_recheck_seconds", 60.0)
 
     @pytest.fixture(autouse=True)
     def no_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,7 @@ def told(answer: Response) -> tuple[int, dict[str, str], bytes]:
 
 
 @pytest.mark.alike_on_both
+@pytest.mark.usefixtures("trusted_tokens")
 class TestBothWays(Reading):
     @pytest.mark.parametrize("role", ROLES)
     def test_answer_the_same(
