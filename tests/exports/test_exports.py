@@ -242,7 +242,8 @@ def test_the_log_of_exports_has_it(api: Api, officer: Api, work: Work, unit_id: 
     manifest = exported(officer, work, **body)
     [noted] = done(officer.get("/v1/export-log"))["items"]
     assert noted["path"] == f"/v1/exports/{manifest['id']}"
-    assert noted["filters"] == {"kinds": ["unit", "member"], "unit": unit}
+    filters = {"kinds": ["unit", "member"], "unit": unit, "seq": manifest["seq"]}
+    assert noted["filters"] == filters
     assert noted["fields"] == ["unit.id", "unit.name", "member.id", "member.phone"]
     assert noted["rows"] == sum(file["rows"] for file in manifest["files"])
     assert noted["format"] == "ndjson"

@@ -3,7 +3,7 @@
 import pytest
 
 from app.db import Database
-from tests.exports.asking import Work, exported, rows_of
+from tests.exports.asking import Work, exported, household, rows_of
 from tests.helpers.answers import Json, UnitIds, pointed, refused
 from tests.helpers.client import Api
 from tests.kernel.changes import done
@@ -157,6 +157,47 @@ def test_a_unit_that_comes_and_goes(
     follower.follow()
     assert {id_ for id_, line in follower.gone.items() if line["kind"] == "member"} == came
     assert {line["op"] for line in follower.gone.values()} == {"left_scope"}
+    follower.equals_a_whole_one()
+
+
+def test_who_leaves_the_unit_that_was_asked_for(
+    api: Api, officer: Api, work: Work, unit_id: UnitIds
+) -> None:
+    """The officer still sees her, in another branch of the commune."""
+    here = unit_id["phuongvi-1"]
+    follower = Follower(officer, work, kinds=["member", "household"], unit=here)
+    follower.follow()
+    leaving, changed = list(follower.rows["member"])[:2]
+    home = household(officer, here, leaving)
+    follower.follow()
+    assert home in follower.rows["household"]
+    body = {"to_branch_id": unit_id["phuongvi-2"], "reason": "Chuyển nơi ở"}
+    done(officer.post(f"/v1/members/{leaving}/transfers", json=body))
+    done(officer.patch(f"/v1/members/{leaving}", json={"address": "Khu 2"}))
+    done(officer.patch(f"/v1/members/{changed}", json={"address": "Khu 1"}))
+    follower.follow()
+    assert follower.ops.keys() & {leaving, changed} == {changed}
+    assert follower.gone[leaving]["op"] == "left_scope"
+    follower.equals_a_whole_one()
+
+
+def test_nothing_of_a_unit_that_was_lost(
+    api: Api, database: Database, work: Work, unit_id: UnitIds, officer: Api
+) -> None:
+    """Who came into it afterwards is not even named."""
+    other = unit_id["phuongvi-2"]
+    end = granted(database, "phuongvi-1", other, "branch_head")
+    follower = Follower(api.as_("phuongvi-1"), work, kinds=["member"])
+    follower.follow()
+    had = {id_ for id_, row in follower.rows["member"].items() if row["branch_id"] == other}
+    end(-1)
+    new = done(officer.post("/v1/members", json=member(other, "Hà Thị Mới")))["id"]
+    [come, *_] = done(officer.get(f"/v1/members?unit={unit_id['phuongvi-3']}&limit=1"))["items"]
+    body = {"to_branch_id": other, "reason": "Chuyển nơi ở"}
+    done(officer.post(f"/v1/members/{come['id']}/transfers", json=body))
+    follower.follow()
+    assert {*follower.gone} == had
+    assert {new, come["id"]}.isdisjoint({*follower.gone, *follower.ops})
     follower.equals_a_whole_one()
 
 

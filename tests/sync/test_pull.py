@@ -25,6 +25,24 @@ def members_of(api: Api) -> dict[str, Json]:
     return without(listed(api, "/v1/members", restricted="false"), "not_dated")
 
 
+def test_who_leaves_the_unit_that_a_phone_has(officer: Api, unit_id: UnitIds) -> None:
+    """The officer still sees her, in another branch of the commune."""
+    phone = Phone(officer, unit=unit_id["phuongvi-1"], kinds="member")
+    phone.pull()
+    leaving, changed = list(phone.rows["member"])[:2]
+    body = {"to_branch_id": unit_id["phuongvi-2"], "reason": "Chuyển nơi ở"}
+    done(officer.post(f"/v1/members/{leaving}/transfers", json=body))
+    done(officer.patch(f"/v1/members/{changed}", json={"address": "Khu 1"}))
+    items = phone.pull()
+    assert {item["id"]: item["op"] for item in items} == {
+        leaving: "left_scope",
+        changed: "upsert",
+    }
+    whole = Phone(officer, unit=unit_id["phuongvi-1"], kinds="member")
+    whole.pull()
+    assert phone.slice == whole.slice
+
+
 class TestFirst:
     @pytest.mark.parametrize("username", ["phuongvi-1", "phuongvi", "camkhe", "phutho", "auditor"])
     def test_it_is_what_the_lists_say(self, api: Api, username: str) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from app.db import Database
 from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
+from app.problem_texts import Language
 from app.services.kernel import jobs, sequencer
 from app.services.kernel.access import Actor
 
@@ -95,21 +97,23 @@ async def _settled(request: Request, pending: Pending) -> Response:
     database = server_of(request).database
     language = request_context.get().language
     until = time.monotonic() + seconds
-    while True:
-        job = await asyncio.to_thread(
-            database.read_apart,
-            lambda db: jobs.find(db, pending.actor, pending.job_id, language),
-        )
-        over = job.state in (JobState.done, JobState.failed)
-        if over or time.monotonic() >= until:
+    # What a job works on is there when the job has long been forgotten, too.
+    while not await asyncio.to_thread(
+        database.read_apart, lambda db: jobs.is_over(db, pending.job_id)
+    ):
+        if time.monotonic() >= until:
             break
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
-    if pending.again is not None:
-        answer = await asyncio.to_thread(database.read_apart, pending.again)
-    else:
-        answer = _pending(pending.actor, job, 200 if over else pending.status_code)
+    again = pending.again or partial(_present, pending, language)
+    answer = await asyncio.to_thread(database.read_apart, again)
     answer.headers["Preference-Applied"] = f"wait={seconds}"
     return answer
+
+
+def _present(pending: Pending, language: Language, db: Connection) -> Response:
+    job = jobs.find(db, pending.actor, pending.job_id, language)
+    is_over = job.state in (JobState.done, JobState.failed)
+    return _pending(pending.actor, job, 200 if is_over else pending.status_code)
 
 
 async def with_news(request: Request, answer: Awaited) -> Response:

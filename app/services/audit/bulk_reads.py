@@ -17,14 +17,16 @@ from sqlmodel import col
 
 from app.models.households.households import HouseholdPerson
 from app.models.kernel.access_log import BulkRead
+from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change, Feed, Operation
 from app.models.kernel.units import UnitClosure
 from app.models.members.members import Member
 from app.services.kernel.access import Db
+from app.services.members import merged
 from app.services.units.units import CURRENT_MEMBERS
 
 _LOGGED = (
-    sa.select(col(Feed.seq), col(Feed.unit_id), col(Change.before))
+    sa.select(col(Feed.seq), col(Feed.unit_id), col(Feed.operation), col(Change.before))
     .join(Change, col(Change.id) == col(Feed.change_id))
     .where(
         col(Feed.entity) == sa.bindparam("entity"),
@@ -33,6 +35,7 @@ _LOGGED = (
     )
     .order_by(col(Feed.seq))
 )
+_GONE = frozenset({Operation.deleted, Operation.erased})
 _NOW = sa.select(col(Member.status), col(Member.restricted)).where(
     col(Member.id) == sa.bindparam("member_id")
 )
@@ -50,12 +53,13 @@ class Exported:
 
 
 def of_member(db: Db, member_id: UUID) -> list[Exported]:
-    """Those with her record, and those with the households that she was in that day, or had left the
-    day before."""
-    history = _history(db, "member", member_id)
-    found = [
-        read for read in _reads(db, "member", history) if _on_lists(db, member_id, history, read)
-    ]
+    """Those with her record or one that was merged into it, and those with the households that she was in
+    that day, or had left the day before. Her own exports are none."""
+    found: list[Any] = []
+    for record_id in (member_id, *merged.former_ids(db, member_id)):
+        history = _history(db, "member", record_id)
+        reads = _reads(db, "member", history)
+        found += [read for read in reads if _on_lists(db, record_id, history, read)]
     homes = sa.select(
         col(HouseholdPerson.household_id),
         col(HouseholdPerson.valid_from),
@@ -65,7 +69,9 @@ def of_member(db: Db, member_id: UUID) -> list[Exported]:
         until = date.max if home.valid_to is None else home.valid_to + timedelta(days=1)
         of_home = _reads(db, "household", _history(db, "household", home.household_id))
         found += [read for read in of_home if home.valid_from <= read.day <= until]
-    return _by_export(found)
+    hers = sa.select(col(Account.id)).where(col(Account.member_id) == member_id)
+    own = set(db.execute(hers).scalars())
+    return _by_export(read for read in found if read.account_id not in own)
 
 
 def of_household(db: Db, household_id: UUID) -> list[Exported]:
@@ -87,8 +93,10 @@ def _reads(db: Db, entity: str, history: Sequence[Any]) -> list[Any]:
     found = []
     for read in db.execute(reads):
         place = bisect_right(history, read.seq, key=itemgetter(0))
-        unit_id = history[place - 1].unit_id if place else None
-        if read.unit_id in _above_on(above.get(unit_id, ()), read.day):
+        last = history[place - 1] if place else None
+        if last is None or last.operation in _GONE:
+            continue
+        if read.unit_id in _above_on(above.get(last.unit_id, ()), read.day):
             found.append(read)
     return found
 

@@ -1,6 +1,5 @@
 """Making an export: all its files from one snapshot, a page of rows in memory at a time."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
@@ -16,26 +15,24 @@ from sqlmodel import Session
 from app.clock import local_day, local_today, utc_now
 from app.db import chunks
 from app.models.exports.exports import ExportDeletion, ExportFile
-from app.models.kernel.access import Right
-from app.models.kernel.access_log import ReadHow
 from app.models.kernel.export_log import ExportFormat
 from app.services.exports import keeping, orders
+from app.services.exports.noting import ExportNotes
 from app.services.exports.since import Differences, Gone
 from app.services.exports.writing import WrittenRows
 from app.services.files.made import FileInMaking
-from app.services.kernel import access_log, bulk_reads, export_log
+from app.services.kernel import export_log
 from app.services.kernel.access import Actor
+from app.services.kernel.bulk_reads import BulkReading
 from app.services.kernel.following import Position
 from app.services.kernel.jobs import Task
 from app.services.kernel.list_files import MEDIA_TYPES
 from app.services.kernel.manifest import manifest
 from app.services.kernel.moments import at_a_number
 from app.services.kernel.offers import SyncKind
-from app.services.kernel.reach import Reach
-from app.services.kernel.shown import Shown, noted_as, shown
 from app.services.sync import slices
 from app.services.sync.cursors import Cursor
-from app.services.sync.scopes import Rights, Scope, hash_of
+from app.services.sync.scopes import Scope, hash_of
 from app.services.units.rows import find
 
 _PAGE: Final = 2_000
@@ -45,7 +42,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 def run(task: Task) -> dict[str, Any]:
     """The job. Done again after a crash it begins anew, at a later moment: nothing of the first
-    attempt is kept."""
+    attempt is kept. What is ready is not made again."""
     export_id = UUID(task.args["export_id"])
     while not _made(task, task.actor(), export_id):
         pass
@@ -55,7 +52,8 @@ def run(task: Task) -> dict[str, Any]:
 def _made(task: Task, actor: Actor, export_id: UUID) -> bool:
     """False where somebody was erased meanwhile, who may be in the files."""
     with task.writing() as session:
-        keeping.begin(session, export_id)
+        if not keeping.begin(session, export_id):
+            return True
     with at_a_number(task.database) as (db, position), task.database.reading() as log:
         order = orders.find_own(db, export_id, actor.account_id)
         making = _Making(task, actor, db, log, position, order)
@@ -74,13 +72,9 @@ class _Making:
     order: Any
     kinds: list[SyncKind] = field(init=False)
     scope: Scope = field(init=False)
-    files: list[tuple[FileInMaking, ExportFile]] = field(init=False, default_factory=list)
+    files: list[ExportFile] = field(init=False, default_factory=list)
     rows: int = field(init=False, default=0)
-    # Sensitive fields that rows of a kind have shown, by whose they are; and those of single records.
-    shown: defaultdict[tuple[str, str], set[str]] = field(init=False)
-    shown_alone: list[Shown] = field(init=False, default_factory=list)
-    # The units of which all rows of a kind were read.
-    walked: dict[str, tuple[Reach, ...]] = field(init=False, default_factory=dict)
+    notes: ExportNotes = field(init=False)
     gone: list[Gone] = field(init=False, default_factory=list)
     since: Differences | None = field(init=False, default=None)
     begun_at: datetime = field(init=False, default_factory=utc_now)
@@ -95,7 +89,7 @@ class _Making:
             replace(kind, days=None, page=_PAGE)
             for kind in slices.in_order(known, self.order.kinds)
         ]
-        self.shown = defaultdict(set)
+        self.notes = ExportNotes(self.db, self.scope, self.order.since is not None)
         if self.order.since is not None:
             given = Cursor.unpacked(self.order.since)
             reads = (self.db, self.log, self.actor, given, self.position, self.scope)
@@ -131,6 +125,9 @@ class _Making:
         with FileInMaking(self.task.database.settings, MEDIA_TYPES[form]) as made:
             for piece in written.pieces(rows.pages(), title=name):
                 made.write(piece)
+        # An object that no row names is removed after an hour, and an export may take longer.
+        with self.task.writing() as session:
+            made.give(session, self.actor.account_id, orders.ENTITY, self.order.id)
         told = ExportFile(
             file_id=made.id,
             export_id=self.order.id,
@@ -141,7 +138,7 @@ class _Making:
             bytes=made.size,
             sha256=made.sha256,
         )
-        self.files.append((made, told))
+        self.files.append(told)
 
     def _columns(self, kind: SyncKind) -> list[str]:
         every = orders.columns_of(kind)
@@ -151,12 +148,12 @@ class _Making:
     def _pages(self, kind: SyncKind) -> Iterator[Rows]:
         after: slices.Key | None = None
         circle = self.scope.circle
-        self.walked[kind.name] = circle.reaches
+        self.notes.walked(kind, circle.reaches)
         while self.scope.may_hold(kind):
             keys = slices.kept_keys(self.db, kind, self.actor, self.day, circle, after)
             found = (kind.rows(self.db, self.actor, part) for part in chunks(keys))
             page = sorted(chain.from_iterable(found), key=itemgetter("id"))
-            self._note(kind, page, alone=False)
+            self._note(kind, page)
             yield page
             if len(keys) < kind.page:
                 return
@@ -164,20 +161,15 @@ class _Making:
 
     def _differing(self, kind: SyncKind, since: Differences) -> Iterator[Rows]:
         for page in since.of(kind):
-            self.walked[kind.name] = self.walked.get(kind.name, ()) or page.walked
-            self._note(kind, page.rows, alone=not page.walked)
+            if page.walked:
+                self.notes.walked(kind, page.walked)
+            self._note(kind, page.rows)
             self.gone += page.gone
             yield page.rows
 
-    def _note(self, kind: SyncKind, rows: Rows, *, alone: bool) -> None:
-        """What rows show: of all of a unit at once, or `alone`, of each of them."""
+    def _note(self, kind: SyncKind, rows: Rows) -> None:
         chosen = self._columns(kind) if kind.name in self.order.fields else None
-        found = shown(kind.schema, rows, ReadHow.export, chosen=chosen)
-        if alone:
-            self.shown_alone += found
-        else:
-            for each in found:
-                self.shown[kind.name, each.entity].update(each.fields)
+        self.notes.take(kind, rows, chosen)
         self.rows += len(rows)
         self.task.progress(self.rows, None)
 
@@ -188,19 +180,16 @@ class _Making:
         now = utc_now()
         if not keeping.end(session, self.order.id, self._given().packed(), now):
             return False
-        for made, told in self.files:
-            made.give(session, self.actor.account_id, orders.ENTITY, self.order.id)
-            session.add(told)
+        session.add_all(self.files)
         session.flush()
-        reading = bulk_reads.BulkReading(
+        reading = BulkReading(
             export_id=self.order.id,
             account_id=self.actor.account_id,
             day=local_day(now),
             at=now,
             seq=self.position.seq,
         )
-        bulk_reads.note(session, reading, self._read())
-        access_log.note_in(session, self.actor, self.shown_alone)
+        self.notes.note(session, self.actor, reading)
         self._note_export(session)
         return True
 
@@ -212,8 +201,8 @@ class _Making:
             self.actor.account_id,
             request_id=self.task.request_id or "",
             path=f"/v1/exports/{self.order.id}",
-            filters={"kinds": self.order.kinds, **unit},
-            fields=[f"{told.kind}.{name}" for _, told in self.files for name in told.columns],
+            filters={"kinds": self.order.kinds, "seq": self.position.seq, **unit},
+            fields=[f"{told.kind}.{name}" for told in self.files for name in told.columns],
             format_=ExportFormat(self.order.format),
             rows=self.rows,
         )
@@ -234,24 +223,6 @@ class _Making:
             walk=None,
         )
 
-    def _read(self) -> Mapping[tuple[int, str], set[str]]:
-        """By unit and entity: what rights over the unit have shown."""
-        found: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
-        for kind in self.kinds:
-            for reach in self.walked.get(kind.name, ()):
-                noted = _noted_by(kind, self._rights_over(kind, reach))
-                for (name, entity), fields in self.shown.items():
-                    names = fields & noted if name == kind.name else set()
-                    for unit_id in (*reach.unit_ids, *reach.communes) if names else ():
-                        found[unit_id, entity] |= names
-        return found
-
-    def _rights_over(self, kind: SyncKind, reach: Reach) -> Rights:
-        """Of a unit that has moved: what may be held over it."""
-        parts = dict(self.scope.for_kind(kind))
-        rights = parts.get(reach, frozenset[Right]().union(*parts.values()))
-        return rights if kind.right in rights else frozenset()
-
 
 class _Counted:
     """Pages, and how many rows they had."""
@@ -264,11 +235,3 @@ class _Counted:
         for page in self._pages:
             self.count += len(page)
             yield page
-
-
-def _noted_by(kind: SyncKind, rights: frozenset[Any]) -> set[str]:
-    """What the access log calls the fields that these rights show."""
-    _, tracked = manifest().by_entity[kind.entity]
-    guarded = [*tracked.masks.items(), ("", kind.right)]
-    named = (noted_as(right, column) for column, right in guarded if right in rights)
-    return {name for name in named if name}

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from app.db import chunks
 from app.models.exports.exports import ExportOp
+from app.models.kernel.changes import Operation
 from app.services.kernel.access import Actor
 from app.services.kernel.following import Position
 from app.services.kernel.offers import Circle, SyncKind
@@ -26,6 +27,7 @@ from app.services.units.rows import find
 
 # Changes are read in as large parts as a phone's largest page.
 _ROOM: Final = 8_000_000
+_COMES: Final = frozenset({Operation.created, Operation.entered_scope})
 Row = Mapping[str, Any]
 
 
@@ -41,8 +43,8 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class PageSince:
-    """Rows with their `op`, and rows to drop. `walked`: the units whose rows they are; none where they were
-    looked for one by one."""
+    """Rows with their `op`, and rows to drop. `walked`: the units of which all rows are read; none where rows
+    were looked for one by one."""
 
     rows: Sequence[Row]
     gone: Sequence[Gone]
@@ -63,11 +65,18 @@ class Differences:
     # What rows of each kind consist of now.
     prints: Mapping[str, str]
     day: date
+    # What concerns the unit that was asked for; None: there is none.
+    _asked: Circle | None = field(init=False)
+    # By kind and row, whether it has come into the units only since, as its first change says.
     _touched: defaultdict[str, dict[Key, bool]] = field(
         init=False, default_factory=lambda: defaultdict(dict)
     )
+    _first: dict[tuple[str, str], Operation] = field(init=False, default_factory=dict)
     _moved: list[Reach] = field(init=False, default_factory=list)
     _came: list[Reach] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._asked = None if self.given.unit is None else self.scope.circle
 
     def read_log(self, kinds: Sequence[SyncKind]) -> None:
         """Find the rows that changes of the log are about."""
@@ -93,9 +102,10 @@ class Differences:
                 return
 
     def _take(self, kinds: Sequence[SyncKind], batch: ChangeBatch) -> None:
+        for row in batch.rows:
+            self._first.setdefault((row.entity, row.entity_id), row.operation)
         for name, keys in deltas.touched(self.db, kinds, batch).items():
             for key, entered in keys.items():
-                # Whether it was there before, the first of its changes says.
                 self._touched[name].setdefault(key, entered)
         self._moved += batch.moved_units(self.db)
         self._came += batch.moved_units(self.db, entered=True)
@@ -131,7 +141,9 @@ class Differences:
         after: Key | None = None
         while True:
             found = slices.keys_after(
-                *(self.db, kind, self.actor, self.day, circle, turned, after), kept_only=False
+                *(self.db, kind, self.actor, self.day, circle, turned, after),
+                kept_only=False,
+                asked=self._asked,
             )
             yield found
             if len(found) < kind.page:
@@ -154,7 +166,7 @@ class Differences:
         return PageSince(rows, self._merged(kind, gone), walked)
 
     def _changed(self, kind: SyncKind, keys: Sequence[Key]) -> PageSince:
-        places = slices.places(self.db, kind, self.actor, self.day, keys)
+        places = slices.places(self.db, kind, self.actor, self.day, keys, self._asked)
         entered = self._touched[kind.name]
         rows = self._rows(
             kind, places.values(), lambda place: entered[place.key] and self._is_old(place)
@@ -162,9 +174,14 @@ class Differences:
         gone = [
             self._gone(kind, key, places.get(key))
             for key in keys
-            if key not in places or not places[key].kept
+            if (key not in places or not places[key].kept) and not self._is_new(kind, key)
         ]
         return PageSince(rows, self._merged(kind, gone), ())
+
+    def _is_new(self, kind: SyncKind, key: Key) -> bool:
+        """It was in no export before: what has come into a unit that was lost meanwhile is not even named."""
+        first = self._first.get((kind.entity, str(key)))
+        return self._touched[kind.name][key] if first is None else first in _COMES
 
     def _is_old(self, place: RowPlace) -> bool:
         old: bool = place.came_after <= self.given.given_at

@@ -203,12 +203,14 @@ def page_of(
     batch: ChangeBatch,
     day: date,
     room: int,
+    asked: Circle | None,
 ) -> tuple[BoundedPage, ChangeBatch]:
-    """As many of the changes as there is room for, at least one; and which these are."""
+    """As many of the changes as there is room for, at least one; and which these are. `asked`: as in
+    `slices.places`."""
     while True:
         page = BoundedPage(room)
         many = len(batch.rows) > 1
-        if _fill(page, db, actor, kinds, touched(db, kinds, batch), day, many=many):
+        if _fill(page, db, actor, kinds, touched(db, kinds, batch), day, asked, many=many):
             return page, batch
         batch = batch.half()
 
@@ -220,6 +222,7 @@ def _fill(
     kinds: Sequence[SyncKind],
     rows_touched: Touched,
     day: date,
+    asked: Circle | None,
     *,
     many: bool,
 ) -> bool:
@@ -230,7 +233,7 @@ def _fill(
         keys = rows_touched.get(kind.name, {})
         if not keys:
             continue
-        there = slices.places(db, kind, actor, day, keys)
+        there = slices.places(db, kind, actor, day, keys, asked)
         rows = slices.read(db, kind, actor, [key for key in there if there[key].kept])
         for key in rows:
             op = SyncOp.entered_scope if keys[key] else SyncOp.upsert

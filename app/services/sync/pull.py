@@ -111,6 +111,8 @@ class _Pull:
     kinds: list[SyncKind] = field(init=False)
     lists: list[SyncData] = field(init=False)
     scope: Scope = field(init=False)
+    # Of a phone that asked for a unit: what is in it.
+    asked: Circle | None = field(init=False)
     # The units of the phone, with all above them.
     over: frozenset[int] = field(init=False)
 
@@ -123,6 +125,7 @@ class _Pull:
         unit = None if cursor.unit is None else find(self.db, cursor.unit)
         is_gone = unit is None and cursor.unit is not None
         self.scope = Scope() if is_gone else Scope.of(self.db, self.actor, unit)
+        self.asked = None if cursor.unit is None else self.scope.circle
         self.over = with_all_above(self.actor, unit)
 
     def fill(self) -> bool:
@@ -220,7 +223,9 @@ class _Pull:
             return True
         while True:
             found = slices.keys_after(
-                self.db, kind, self.actor, walk.day, circle, turned, walk.after, kept_only=is_bare
+                *(self.db, kind, self.actor, walk.day, circle, turned, walk.after),
+                kept_only=is_bare,
+                asked=self.asked,
             )
             done = self._put(kind, found, given)
             if done < len(found):
@@ -262,7 +267,7 @@ class _Pull:
         unread, is_all = deltas.unread(self.db, *reads)
         batch = unread.until_departure()
         is_all = is_all and batch is unread
-        page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, room)
+        page, done = deltas.page_of(self.db, self.actor, kinds, batch, day, room, self.asked)
         if not self.page.take(page):
             self.page.room = 0
             return False

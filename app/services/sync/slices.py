@@ -74,14 +74,16 @@ def keys_after(
     after: Key | None,
     *,
     kept_only: bool,
+    asked: Circle | None = None,
 ) -> list[RowPlace]:
     """The next rows of a kind by their keys: those in some units, and those that have turned since a
-    day, in the units of `turned`. `kept_only`: without those that the actor does not keep."""
+    day, in the units of `turned`. `kept_only`: without those that the actor does not keep. `asked`: as
+    in `places`."""
     found = [concerns(kind, actor, day, circle)]
     if turned is not None:
         since, units = turned
         found.append(sa.and_(_turned(kind, since, day), stands_in(kind, units)))
-    statement = _places(kind, actor, day).where(sa.or_(*found))
+    statement = _places(kind, actor, day, asked).where(sa.or_(*found))
     if kept_only:
         statement = statement.where(sees(kind, actor, day))
     if after is not None:
@@ -125,10 +127,16 @@ def _turned(kind: SyncKind, since: date, day: date) -> sa.ColumnElement[bool]:
 
 
 def places(
-    db: Connection, kind: SyncKind, actor: Actor, day: date, keys: Iterable[Key]
+    db: Connection,
+    kind: SyncKind,
+    actor: Actor,
+    day: date,
+    keys: Iterable[Key],
+    asked: Circle | None,
 ) -> dict[Key, RowPlace]:
-    """Those of these keys that there are."""
-    statement = _places(kind, actor, day)
+    """Those of these keys that there are. `asked`: only what concerns these units is kept, of all that
+    the actor may keep; None: all of it."""
+    statement = _places(kind, actor, day, asked)
     return {
         row.id: _place(row)
         for chunk in chunks(sorted(keys))
@@ -142,14 +150,17 @@ def unit_of(kind: SyncKind) -> sa.ColumnElement[int | None]:
     return sa.func.coalesce(*levels, sa.null())
 
 
-def _places(kind: SyncKind, actor: Actor, day: date) -> AnySelect:
+def _places(kind: SyncKind, actor: Actor, day: date, asked: Circle | None) -> AnySelect:
+    kept = sees(kind, actor, day)
+    if asked is not None:
+        kept = sa.and_(kept, concerns(kind, actor, day, asked))
     return of_kind(
         kind,
         col(kind.model.id),
         col(kind.model.revision),
         unit_of(kind).label("unit_id"),
         (kind.model.created_at if kind.came_after is None else kind.came_after).label("came_after"),
-        sa.case((sees(kind, actor, day), 1), else_=0).label("kept"),
+        sa.case((kept, 1), else_=0).label("kept"),
         sa.case((kind.exists, 1), else_=0).label("exists"),
     )
 
