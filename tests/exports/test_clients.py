@@ -34,14 +34,28 @@ def test_a_client_exports_what_it_may_read(api: Api, work: Work, unit_id: UnitId
     }
 
 
-def test_many_asked_for_at_the_same_moment(api: Api, officer: Api) -> None:
-    """They are counted one after another: no more are made than when they come in turn."""
-    together = Barrier(8)
+def test_a_hundred_at_once(api: Api, officer: Api, work: Work) -> None:
+    """They are counted one after another: no more are made than when they come in turn, and the others are
+    asked to come again."""
+    other = api.as_("phutho")
+    together = Barrier(20)
 
-    def ask(_: int) -> int:
+    def ask(place: int) -> int:
         together.wait()
-        return officer.post("/v1/exports", json={"kinds": ["unit"]}).status_code
+        answers = [
+            (officer if (place + turn) % 2 else other).post("/v1/exports", json={"kinds": ["unit"]})
+            for turn in range(5)
+        ]
+        refused = [answer for answer in answers if answer.status_code != 202]
+        assert {answer.status_code for answer in refused} <= {429, 503}, refused
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+        return len(answers) - len(refused)
 
-    with ThreadPoolExecutor(8) as threads:
-        answers = sorted(threads.map(ask, range(8)))
-    assert answers == [202] * 3 + [429] * 5
+    with ThreadPoolExecutor(20) as threads:
+        made = sum(threads.map(ask, range(20)))
+    assert made == 6
+    assert work() == 6
+    for each in (officer, other):
+        assert [item["ready_at"] is None for item in done(each.get("/v1/exports"))["items"]] == [
+            False
+        ] * 3

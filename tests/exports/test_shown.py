@@ -194,8 +194,8 @@ def test_many_single_records_are_all_noted(
     """However few are held at a time."""
     monkeypatch.setattr(access_log, "MOST_SUMS", 20)
     first = exported(officer, work, kinds=["member"])
-    ids = [*rows_of(officer, first, "member")]
-    assert len(ids) > 12
+    own = done(officer.get("/v1/me"))["member_id"]
+    ids = [id_ for id_ in rows_of(officer, first, "member") if id_ != own][:30]
     for number, id_ in enumerate(ids):
         done(officer.patch(f"/v1/members/{id_}", json={"phone": f"0912345{number:03d}"}))
     before = notes(database)

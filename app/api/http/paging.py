@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -38,6 +39,7 @@ from app.services.kernel.unit_names import UnitNames
 _NOT_FILTERS = {"cursor", "limit", "fields", "format", "headings"}
 _CHUNK = 500
 JSON = "application/json"
+Form = TypeVar("Form", bound=StrEnum)
 _Q = re.compile(r"[01](\.[0-9]{0,3})?")
 # Not as further content types: generated clients would take every page for perhaps a text.
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -103,11 +105,16 @@ def _wanted(request: Request, query: Filed) -> ExportFormat | None:
     (RFC 9110, 12.5.1)."""
     if query.format is not None:
         return None if query.format is ListFormat.json else ExportFormat(query.format)
+    return accepted(request, MEDIA_TYPES)
+
+
+def accepted(request: Request, types: Mapping[Form, str]) -> Form | None:
+    """The one of these formats that is accepted rather than JSON; None where JSON is as good."""
     accept = request.headers.get("accept", "").lower()
-    if not any(media_type in accept for media_type in MEDIA_TYPES.values()):
+    if not any(media_type in accept for media_type in types.values()):
         return None
-    weights: dict[ExportFormat | None, float] = {None: _weight(accept, JSON)}
-    weights |= {form: _weight(accept, media_type) for form, media_type in MEDIA_TYPES.items()}
+    weights: dict[Form | None, float] = {None: _weight(accept, JSON)}
+    weights |= {form: _weight(accept, media_type) for form, media_type in types.items()}
     return max(weights, key=lambda form: weights[form])  # the first of equals
 
 

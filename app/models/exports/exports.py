@@ -1,6 +1,6 @@
 """Exports of whole records: what was asked for, and the files that came of it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -24,6 +24,7 @@ from app.models.base import (
     str_enum,
 )
 from app.models.kernel.jobs import JobProblem, JobProgress, Jobs
+from app.models.members.fields import PastDay
 
 MOST_KINDS: Final = 40
 MOST_FIELDS: Final = 200
@@ -46,11 +47,13 @@ class ExportState(StrEnum):
 
 
 class BulkFormat(StrEnum):
-    """`ndjson`: a record a line, for programs. `csv`, `xlsx`: as lists are in these formats."""
+    """`ndjson`: a record a line, for programs. `csv`, `xlsx`: as lists are in these formats. `parquet`:
+    Apache Parquet, for programs that count."""
 
     ndjson = "ndjson"
     csv = "csv"
     xlsx = "xlsx"
+    parquet = "parquet"
 
 
 class BulkExport(SQLModel, table=True):
@@ -76,6 +79,8 @@ class BulkExport(SQLModel, table=True):
     position: list[Any] | None = Field(default=None, sa_type=json_type)
     # The position of the export before, of which this one tells the difference.
     since: list[Any] | None = Field(default=None, sa_type=json_type)
+    # The past day that it is of; None: it is of the moment.
+    as_of: date | None = None
     created_at: datetime
     ready_at: datetime | None = None
     expires_at: datetime | None = None
@@ -121,7 +126,8 @@ class ExportCreate(Input):
     """`kinds`: all that I may read, if none are named. `unit`: only what stands in it or below it.
     `fields`: of a kind only these, beside `id`. `headings` are those of csv and xlsx: Vietnamese with
     the names of units beside their ids (`vi`), or names of fields (`api`). `since`: the `watermark` of an
-    export of mine of the same kinds and unit; only what is different since is in the files."""
+    export of mine of the same kinds and unit; only what is different since is in the files. `as_of`: as the
+    lists of members and units are of a past day; no other kind has one, and there is no `watermark`."""
 
     kinds: Annotated[list[ExportKind], Constraint(max_length=MOST_KINDS)] = []
     unit: UnitId | None = None
@@ -131,6 +137,7 @@ class ExportCreate(Input):
     format: BulkFormat = BulkFormat.ndjson
     headings: Headings = Headings.vi
     since: Annotated[str, Constraint(max_length=20_000)] | None = None
+    as_of: PastDay | None = None
 
 
 class ExportFileRead(Output):
@@ -160,6 +167,7 @@ class BulkExportRead(Output):
     kinds: list[str]
     unit_id: int | None
     format: BulkFormat
+    as_of: date | None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     expires_at: AwareDatetime | None
@@ -178,6 +186,7 @@ class BulkExportItem(Output):
     kinds: list[str]
     unit_id: int | None
     format: BulkFormat
+    as_of: date | None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     expires_at: AwareDatetime | None

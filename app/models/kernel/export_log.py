@@ -15,6 +15,7 @@ class ExportFormat(StrEnum):
     csv = "csv"
     xlsx = "xlsx"
     ndjson = "ndjson"
+    parquet = "parquet"
     # A page to print.
     html = "html"
 

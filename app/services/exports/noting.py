@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
@@ -67,9 +68,11 @@ class ExportNotes:
             others = [row for row in rows if row[_ID] not in inside]
             self._single.add(_shown_by(kind, others, chosen))
 
-    def take_single(self, kind: SyncKind, rows: Rows, chosen: Sequence[str] | None) -> None:
+    def take_single(
+        self, schema: type[BaseModel], rows: Rows, chosen: Sequence[str] | None
+    ) -> None:
         """Rows of another day, which stood elsewhere then."""
-        self._single.add(_shown_by(kind, rows, chosen))
+        self._single.add(shown(schema, rows, ReadHow.export, chosen=chosen))
 
     def _base_of(self, kind: SyncKind) -> SyncKind | None:
         """The kind of the records that its rows are about, where units of it were read whole."""

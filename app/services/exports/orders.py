@@ -27,6 +27,7 @@ from app.models.kernel.jobs import Job, JobState
 from app.models.kernel.units import Unit
 from app.problem_texts import Language
 from app.security.sealing import Sealer
+from app.services.exports.past import of_day
 from app.services.files import stored
 from app.services.files.stored import Content
 from app.services.kernel import jobs
@@ -67,6 +68,8 @@ def ask(session: Session, actor: Actor, body: ExportCreate, sealer: Sealer) -> U
         kinds = _kinds(session, actor, unit, body.kinds)
     else:
         kinds = list(slices.in_order(manifest().sync, since.asked or ()))
+    if body.as_of is not None:
+        kinds = of_day(kinds, body.kinds)
     _ensure_fields(kinds, body)
     _ensure_not_too_many(session, actor)
     export_id = new_id()
@@ -83,6 +86,7 @@ def ask(session: Session, actor: Actor, body: ExportCreate, sealer: Sealer) -> U
             format=body.format,
             headings=body.headings,
             since=None if since is None else since.packed(),
+            as_of=body.as_of,
             created_at=job.created_at,
         )
     )
@@ -95,6 +99,8 @@ def _since(
 ) -> Cursor:
     """What the export before has. 422 for other kinds or another unit: these are another export."""
     db = session.connection()
+    if body.as_of is not None:
+        raise invalid("not_together", "/as_of", expected="since")
     try:
         cursor = Cursor.opened(sealed, sealer, _WATERMARK)
     except ValueError as error:
@@ -131,7 +137,7 @@ def _kinds(
 
 def _ensure_fields(kinds: Iterable[SyncKind], body: ExportCreate) -> None:
     """422 for fields of a kind that is not exported, and for those that it does not have."""
-    columns = {kind.name: columns_of(kind) for kind in kinds}
+    columns = {kind.name: columns_of(kind, of_day=body.as_of is not None) for kind in kinds}
     for kind, names in body.fields.items():
         if kind not in columns:
             raise invalid("not_in_list", f"/fields/{kind}", allowed=sorted(columns))
@@ -142,8 +148,10 @@ def _ensure_fields(kinds: Iterable[SyncKind], body: ExportCreate) -> None:
                 )
 
 
-def columns_of(kind: SyncKind) -> list[str]:
-    """The fields of its rows, in their order."""
+def columns_of(kind: SyncKind, *, of_day: bool) -> list[str]:
+    """The fields of its rows, in their order; those of the list where it is of a past day."""
+    if of_day and kind.past is not None:
+        return [*kind.past.schema.model_fields]
     return [name for name in kind.schema.model_fields if name not in kind.derived]
 
 
@@ -190,12 +198,14 @@ def manifest_of(
         "kinds": row.kinds,
         "unit_id": row.unit_id,
         "format": row.format,
+        "as_of": row.as_of,
         "created_at": row.created_at,
         "ready_at": row.ready_at,
         "expires_at": row.expires_at,
         "seq": position and position.seq,
         "epoch": position and position.epoch,
-        "watermark": position and position.sealed(sealer, _WATERMARK),
+        # Changes since are told of what is there now.
+        "watermark": position and (None if row.as_of else position.sealed(sealer, _WATERMARK)),
         "progress": job.progress.model_dump() if job else {"done": 0, "total": None},
         "files": [_file(row.id, each) for each in _files(db, row)],
         "problem": job and job.problem,

@@ -1,7 +1,7 @@
 """Rows of a kind as a file, in the formats of lists."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -24,11 +24,24 @@ class WrittenRows:
         self._database = database
         self._schema = schema
         self._format = order.format
-        self._for_people = order.format != BulkFormat.ndjson and order.headings == Headings.vi
+        is_table = order.format in (BulkFormat.csv, BulkFormat.xlsx)
+        self._for_people = is_table and order.headings == Headings.vi
         self.columns = with_unit_names(schema, columns) if self._for_people else list(columns)
 
-    def pieces(self, pages: Iterator[Rows], *, title: str) -> Iterator[bytes]:
+    def write_to(
+        self, write_piece: Callable[[bytes], None], pages: Iterator[Rows], *, title: str
+    ) -> None:
         """The file, a page of rows in memory at a time."""
+        if self._format == BulkFormat.parquet:
+            # 10 MB of memory.
+            from app.services.exports import parquet
+
+            parquet.write(write_piece, self.columns, self._schema, pages)
+            return
+        for piece in self._pieces(pages, title):
+            write_piece(piece)
+
+    def _pieces(self, pages: Iterator[Rows], title: str) -> Iterator[bytes]:
         columns = headings = self.columns
         if self._format == BulkFormat.ndjson:
             return list_files.ndjson(columns, pages)
@@ -38,3 +51,9 @@ class WrittenRows:
         if self._format == BulkFormat.csv:
             return list_files.csv_text(columns, headings, pages)
         return list_files.xlsx(columns, headings, pages, self._schema, title)
+
+
+FILE_TYPES: Final[Mapping[BulkFormat, str]] = {
+    BulkFormat.parquet: "application/vnd.apache.parquet",
+    **{BulkFormat(form.value): list_files.MEDIA_TYPES[form] for form in list_files.MEDIA_TYPES},
+}

@@ -29,6 +29,7 @@ _ENDINGS: Final = {
     "text/plain": "txt",
     "application/x-ndjson": "ndjson",
     "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
 _CONTENT = sa.select(

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 from app.db import AnySelect
 from app.models.kernel.access import Right
 from app.services.kernel.access import Actor, Db
+from app.services.kernel.keyset import Pages
 from app.services.kernel.reach import Reach
 
 # What is over stays on a phone for so long: a year's meetings can be compared with those of the
@@ -130,6 +131,15 @@ class Invites:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsOfDay:
+    """A kind as it was on a past day: `pages` is the list that the API shows of the day to the actor, of all
+    units or of one with what stood below it, with the fields of `schema`."""
+
+    schema: type[BaseModel]
+    pages: Callable[[Db, Actor, int | None, date], Pages]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SyncKind:
     """One kind of rows that a phone keeps (`GET /v1/sync/changes`).
 
@@ -175,6 +185,8 @@ class SyncKind:
     page: int = 200
     # Of rows that are gone, those that went into another one, with its key, as far as the actor sees it.
     went_into: Callable[[Connection, Actor, Sequence[Any]], Mapping[Any, Any]] | None = None
+    # Exports may be of a past day.
+    past: RowsOfDay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from app.services.members import (
     figure_rows,
     handing,
     identifiers,
+    lists,
     merged,
     names,
     news,
@@ -190,7 +191,7 @@ CAPABILITY = Capability(
     notices=(corrections.WAITING, elsewhere.USED_UP),
     work=(corrections.WORK,),
     figures=figure_rows.FIGURES,
-    sync=(code_lists.SYNC, record.SYNC),
+    sync=(code_lists.SYNC, lists.SYNC),
     events=news.NEWS,
     operations=operations.KINDS,
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from operator import itemgetter
@@ -16,11 +17,13 @@ from app.models.external_ids.external_ids import MemberExternalId
 from app.models.kernel.access import Right
 from app.models.kernel.units import UnitLevel
 from app.models.members.lists import MemberQuery
+from app.models.members.members import MemberOnDay
 from app.services.kernel.access import Actor, Db, forbidden
 from app.services.kernel.external_ids import records_of
 from app.services.kernel.keyset import Entry, Key, Pages
+from app.services.kernel.offers import RowsOfDay
 from app.services.kernel.reach import Reach
-from app.services.members import names, pages, past, patterns, search
+from app.services.members import names, pages, past, patterns, record, search
 from app.services.members import scope as member_scope
 from app.services.members.names import WordCount
 from app.services.members.pages import EQUAL, PICKED, NamesFrom, PagePlan, Shape, page
@@ -40,6 +43,18 @@ def list_members(actor: Actor, query: MemberQuery) -> Pages:
     if of_past is not None:
         return partial(_past, actor, query, of_past)
     return partial(_page, actor, query)
+
+
+SYNC = replace(
+    record.SYNC,
+    # A restricted record does not leave, of whatever day.
+    past=RowsOfDay(
+        schema=MemberOnDay,
+        pages=lambda _, actor, unit_id, day: list_members(
+            actor, MemberQuery(unit=unit_id, restricted=False, as_of=day)
+        ),
+    ),
+)
 
 
 def _past(

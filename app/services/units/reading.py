@@ -36,7 +36,7 @@ from app.models.members.spells import Membership
 from app.services.kernel.access import Actor, Db, require_somewhere, visible
 from app.services.kernel.external_ids import records_of
 from app.services.kernel.keyset import Order, Pages, pages
-from app.services.kernel.offers import SyncKind
+from app.services.kernel.offers import RowsOfDay, SyncKind
 from app.services.units.successions import lineage_steps, steps
 from app.services.units.units import CURRENT_MEMBERS, area_on, counts_on, valid_on
 from app.text import name_key
@@ -103,8 +103,9 @@ _CONTACT = ("phone", "email", "address")
 BY_NAME = Order(col(Unit.sort_key), col(Unit.id))
 
 
-def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
-    """Units in scope that existed on the day asked, by name in Vietnamese order."""
+def list_units(db: Db, actor: Actor, query: UnitQuery, *, itself: bool = False) -> Pages:
+    """Units in scope that existed on the day asked, by name in Vietnamese order. `itself`: also the unit
+    that the others are under."""
     day = query.as_of or local_today()
     statement = sa.select(*_columns(query.as_of)).where(
         readable(db, actor, query.as_of), col(Unit.opened_on) <= day
@@ -126,7 +127,10 @@ def list_units(db: Db, actor: Actor, query: UnitQuery) -> Pages:
         )
         statement = statement.where(
             col(Unit.id).in_(
-                below.where(col(UnitClosure.ancestor_id) == query.under, col(UnitClosure.depth) > 0)
+                below.where(
+                    col(UnitClosure.ancestor_id) == query.under,
+                    col(UnitClosure.depth) >= (0 if itself else 1),
+                )
             )
         )
     if query.external_id is not None:
@@ -375,4 +379,10 @@ SYNC = SyncKind(
     # The phone counts the members that it has.
     derived=frozenset({"member_count"}),
     parents={"unit": "parent_id"},
+    past=RowsOfDay(
+        schema=UnitRead,
+        pages=lambda db, actor, unit_id, day: list_units(
+            db, actor, UnitQuery(under=unit_id, as_of=day), itself=True
+        ),
+    ),
 )

@@ -1,0 +1,18 @@
+"""exports of a past day"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0054"
+down_revision = "0053"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("bulk_export", sa.Column("as_of", sa.Date(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("bulk_export") as batch:
+        batch.drop_column("as_of")
