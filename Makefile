@@ -212,6 +212,7 @@ bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answe
 	@$(PY) benchmarks/run.py --check
 	@$(PY) -m benchmarks.imports --check
 	@$(PY) -m benchmarks.workbooks --rows 100 >/dev/null
+	@$(PY) -m benchmarks.exports --check
 	@$(PY) -m benchmarks.scale --check
 
 .PHONY: bench-large

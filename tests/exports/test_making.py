@@ -48,7 +48,7 @@ def dying(work):
 
 making._Making._write = dying(making._Making._write)
 making._Making.finish = dying(making._Making.finish)
-making._made = dying(making._made)
+making.made = dying(making.made)
 jobs.work_off(Database(make_settings(sys.argv[1], files_dir=sys.argv[3])))
 """
 

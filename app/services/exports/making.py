@@ -44,12 +44,12 @@ def run(task: Task) -> dict[str, Any]:
     """The job. Done again after a crash it begins anew, at a later moment: nothing of the first
     attempt is kept. What is ready is not made again."""
     export_id = UUID(task.args["export_id"])
-    while not _made(task, task.actor(), export_id):
+    while not made(task, task.actor(), export_id):
         pass
     return {"export_id": str(export_id)}
 
 
-def _made(task: Task, actor: Actor, export_id: UUID) -> bool:
+def made(task: Task, actor: Actor, export_id: UUID) -> bool:
     """False where somebody was erased meanwhile, who may be in the files."""
     with task.writing() as session:
         if not keeping.begin(session, export_id):

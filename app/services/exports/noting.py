@@ -59,14 +59,17 @@ class ExportNotes:
         if view_of(kind.schema) is None or not rows:
             return
         base = self._base_of(kind)
-        inside = set[Any]() if base is None else self._inside(kind, base, rows)
-        whole = [row for row in rows if row[_ID] in inside]
-        if base is not None:
-            for each in _shown_by(kind, whole, chosen):
-                self._shown[base.name, each.entity].update(each.fields)
-        if len(whole) < len(rows):
+        if base is None:
+            self._single.add(_shown_by(kind, rows, chosen))
+            return
+        others: Rows = ()
+        if not (base.name == kind.name and kind.shows is None and not self.since):
+            inside = self._inside(kind, base, rows)
             others = [row for row in rows if row[_ID] not in inside]
-            self._single.add(_shown_by(kind, others, chosen))
+            rows = [row for row in rows if row[_ID] in inside]
+        for each in _shown_by(kind, rows, chosen):
+            self._shown[base.name, each.entity].update(each.fields)
+        self._single.add(_shown_by(kind, others, chosen))
 
     def take_single(
         self, schema: type[BaseModel], rows: Rows, chosen: Sequence[str] | None
@@ -86,8 +89,6 @@ class ExportNotes:
     def _inside(self, kind: SyncKind, base: SyncKind, rows: Rows) -> set[Any]:
         """Those that stand in the units that were read whole."""
         ids = [row[_ID] for row in rows]
-        if base.name == kind.name and kind.shows is None and not self.since:
-            return set(ids)
         here = within(kind.place, self._whole(kind, base))
         statement = slices.of_kind(kind, col(kind.model.id)).where(here)
         return {
