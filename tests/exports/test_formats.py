@@ -3,8 +3,10 @@
 import csv
 import io
 
+import pytest
 from python_calamine import CalamineWorkbook
 
+from app.workbooks import streaming
 from tests.exports.asking import Work, content, exported
 from tests.helpers.client import Api
 from tests.kernel.changes import done
@@ -64,3 +66,24 @@ def test_nested_values_are_one_cell(officer: Api, work: Work) -> None:
             rows = table(form, content(officer, file))
             assert len(rows[0]) == len(file["columns"])
             assert len(rows) == file["rows"] + 1
+
+
+def test_csv_begins_with_a_byte_order_mark(officer: Api, work: Work) -> None:
+    [file] = exported(officer, work, kinds=["unit"], format="csv")["files"]
+    assert content(officer, file).startswith(b"\xef\xbb\xbf")
+
+
+def test_what_does_not_fit_on_a_sheet_goes_on_in_the_next(
+    officer: Api, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert streaming.MOST_ROWS == 1_048_576
+    monkeypatch.setattr(streaming, "MOST_ROWS", 11)
+    body = {"kinds": ["member"], "format": "xlsx", "headings": "api"}
+    [file] = exported(officer, work, **body)["files"]
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content(officer, file)))
+    sheets = [book.get_sheet_by_index(n).to_python() for n in range(len(book.sheet_names))]
+    assert len(sheets) == -(-file["rows"] // 10) > 1
+    # Each begins with the names of its columns, and none of the rows is lost or there twice.
+    assert all(sheet[0] == file["columns"] for sheet in sheets)
+    ids = [row[0] for sheet in sheets for row in sheet[1:]]
+    assert len(set(ids)) == len(ids) == file["rows"]
