@@ -62,6 +62,7 @@ LATE = {
     "app.services.events.calendars": {"icalendar"},
     "app.api.http.pictures": {"segno"},
     "app.services.files.pictures": {"PIL", "pillow_heif"},
+    "app.services.exports.writing": {"app"},  # Parquet, which brings a library of 10 MB
     "app.services.files.stores": {"app"},  # buckets, which need an extra
 }
 

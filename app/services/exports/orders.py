@@ -148,7 +148,7 @@ def _ensure_fields(kinds: Iterable[SyncKind], body: ExportCreate) -> None:
                 )
 
 
-def columns_of(kind: SyncKind, *, of_day: bool) -> list[str]:
+def columns_of(kind: SyncKind, *, of_day: bool = False) -> list[str]:
     """The fields of its rows, in their order; those of the list where it is of a past day."""
     if of_day and kind.past is not None:
         return [*kind.past.schema.model_fields]
@@ -204,7 +204,7 @@ def manifest_of(
         "expires_at": row.expires_at,
         "seq": position and position.seq,
         "epoch": position and position.epoch,
-        # Changes since are told of what is there now.
+        # An export `since` another is of what is there now.
         "watermark": position and (None if row.as_of else position.sealed(sealer, _WATERMARK)),
         "progress": job.progress.model_dump() if job else {"done": 0, "total": None},
         "files": [_file(row.id, each) for each in _files(db, row)],
