@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 from arro3.io import write_parquet
@@ -52,7 +52,8 @@ def write(
     sink = _Sink(write_piece)
     batches = sink.held(batch(rows) for rows in pages if rows)
     reader = RecordBatchReader.from_batches(made, batches)
-    write_parquet(reader, sink, compression="zstd(3)", max_row_group_size=_GROUP)  # type: ignore[arg-type]  # a file that is only written
+    file = cast("IO[bytes]", sink)
+    write_parquet(reader, file, compression="zstd(3)", max_row_group_size=_GROUP)
     sink.ensure_whole()
 
 

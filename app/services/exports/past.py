@@ -20,7 +20,7 @@ def of_day(kinds: Sequence[SyncKind], asked: Sequence[str]) -> list[SyncKind]:
         if name == kind.name and kind.past is None
     ]
     if errors:
-        raise Problem("validation_failed", errors=errors)
+        raise Problem("validation_failed", errors=errors, count=len(errors))
     return [kind for kind in kinds if kind.past is not None]
 
 
