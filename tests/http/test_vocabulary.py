@@ -12,6 +12,7 @@ from app.models.base import ListQuery
 # Parameters that are no field of an item, and why.
 NO_FIELD = {
     "q": "words looked for in several fields",
+    "external_id": "what another system calls the item",
     "as_of": "the day the answer is of",
     "on": "the day the answer is of",
     "in_force_on": "the day the answer is of",
