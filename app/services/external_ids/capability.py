@@ -62,7 +62,6 @@ CAPABILITY = Capability(
     ),
     nobody={UnitExternalId: frozenset({"system", "value"})},
     labels={
-        "external_id": ("Mã hệ thống khác", "External identifier"),
         "import_id": ("Danh sách đã đưa vào", "Import that brought it"),
         "system": ("Hệ thống", "System"),
         "value": ("Mã ở hệ thống đó", "Identifier there"),
