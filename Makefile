@@ -205,12 +205,14 @@ bench: $(VENV)/.bench $(HOISO) ## cost of each request against the bare driver a
 	@$(PY) benchmarks/member_lists.py
 	@$(PY) -m benchmarks.reorganisations
 	@$(PY) -m benchmarks.imports
+	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.workbooks
 
 .PHONY: bench-check
 bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answer and write the same, a list goes in; nothing is measured
 	@$(PY) benchmarks/run.py --check
 	@$(PY) -m benchmarks.imports --check
+	@$(PY) -m benchmarks.bulk --check
 	@$(PY) -m benchmarks.workbooks --rows 100 >/dev/null
 	@$(PY) -m benchmarks.exports --check
 	@$(PY) -m benchmarks.scale --check

@@ -302,7 +302,7 @@ class TestBatch:
     def test_one_that_broke_off_goes_on(
         self, officer: Api, database: Database, unit_id: Ids, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bulk, "SET", 4)
+        monkeypatch.setattr(bulk, "at_once", lambda _: 4)
         unit, body = unit_id["phuongvi"], lines_of(*women(unit_id["phuongvi-1"], 11))
         before = len(everyone(database))
         written = bulk_sets.put
@@ -372,7 +372,7 @@ class TestBatch:
     def test_many_lines_in_sets(
         self, officer: Api, database: Database, unit_id: Ids, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(bulk, "SET", 50)
+        monkeypatch.setattr(bulk, "at_once", lambda _: 50)
         lines = women(unit_id["phuongvi-1"], 120)
         answer = push(officer, unit_id["phuongvi"], lines_of(*lines))
         assert said(answer) == ["created"] * 120

@@ -82,7 +82,7 @@ async def bulk_upsert(
 
     A line names its record by `external_id` (`system|value`) or by our `id`; without either the rules for
     duplicates decide. Its fields are those of import files; what it does not say stays as it is. Lines
-    are written a thousand at a time, each thousand with its verdicts or not at all. With `batch` and
+    are written in sets of some thousands, each with its verdicts or not at all. With `batch` and
     `chunk` a request that was cut is simply sent again: what is done is not done twice. The batch is an
     import: `POST /v1/imports/{import_id}/undo` takes it back.
     """
