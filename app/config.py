@@ -11,7 +11,15 @@ from tempfile import mkstemp
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -26,6 +34,7 @@ MIN_TOKEN_CHARS = 16
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
+_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _FOLDER = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _BUCKET = re.compile(rf"s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9](/{_FOLDER})*", re.ASCII)
 _ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?", re.ASCII)
@@ -44,6 +53,17 @@ class Environment(StrEnum):
 class JwtAlgorithm(StrEnum):
     HS256 = "HS256"  # one server both signs and verifies
     ES256 = "ES256"  # others verify too, with /.well-known/jwks.json
+
+
+class OidcProvider(BaseModel):
+    """A provider of OpenID Connect by which officers may sign in. `issuer` as it names itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    issuer: Annotated[str, Field(max_length=300)]
+    client_id: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    scopes: Annotated[str, Field(pattern=r"^openid( [!-~]+)*$", max_length=200)] = "openid"
 
 
 class Settings(BaseSettings):
@@ -106,6 +126,8 @@ class Settings(BaseSettings):
     one_time_code_days: int = 7
     # So many days before a program, or a secret of it, ends its officers are sent a notice.
     expiry_notice_days: Annotated[int, Field(ge=1, le=365)] = 14
+    # Providers of OpenID Connect: [{"issuer": "https://...", "client_id": "...", "name": "..."}].
+    oidc_providers: list[OidcProvider] = []
     # Phones that one account may have enrolled at a time.
     most_devices: Annotated[int, Field(ge=1, le=1_000)] = 10
     # A table of the versions of the app that are served, instead of app/data/app_versions.yaml.
@@ -195,6 +217,7 @@ class Settings(BaseSettings):
                 raise ValueError("HOISO_REPLICA_URL is postgresql://..., of a PostgreSQL database")
             _ensure_address("HOISO_REPLICA_URL", self.replica_url)
         self._ensure_one_store()
+        self._ensure_providers()
         if self.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("HOISO_LOG_LEVEL is DEBUG, INFO, WARNING or ERROR")
         if self.environment is Environment.production:
@@ -220,6 +243,18 @@ class Settings(BaseSettings):
             raise ValueError("HOISO_FILES_ENDPOINT is https://HOST or https://HOST:PORT")
         if bool(self.files_access_key) != bool(self.files_secret_key):
             raise ValueError("HOISO_FILES_ACCESS_KEY and HOISO_FILES_SECRET_KEY belong together")
+
+    def _ensure_providers(self) -> None:
+        issuers = [each.issuer for each in self.oidc_providers]
+        if len(set(issuers)) < len(issuers):
+            raise ValueError("HOISO_OIDC_PROVIDERS names an issuer twice")
+        if not all(is_provider_url(each, local=self.allows_local_providers) for each in issuers):
+            raise ValueError("each issuer of HOISO_OIDC_PROVIDERS is https://..., without ? and #")
+
+    @property
+    def allows_local_providers(self) -> bool:
+        """Over plain HTTP at this very machine."""
+        return self.environment is not Environment.production
 
     def _ensure_keys_are_given(self) -> None:
         if self.jwt_algorithm is JwtAlgorithm.HS256 and not self._given_secrets():
@@ -322,6 +357,19 @@ def _is_endpoint(value: str) -> bool:
         return _ENDPOINT.fullmatch(value) is not None and urlsplit(value).port != 0
     except ValueError:  # a port beyond 65535, an address that is none
         return False
+
+
+def is_provider_url(value: str, *, local: bool) -> bool:
+    """https, without a user and a fragment; `local`: also plain HTTP at this very machine."""
+    try:
+        url = urlsplit(value)
+        is_whole = bool(url.hostname) and url.port != 0 and "#" not in value
+    except ValueError:
+        return False
+    is_local = local and url.scheme == "http" and url.hostname in _LOCAL
+    has_user = "@" in url.netloc
+    plain = value.isascii() and value.isprintable() and " " not in value
+    return is_whole and plain and not has_user and (url.scheme == "https" or is_local)
 
 
 def _parts(secret: SecretStr | None) -> list[str]:

@@ -37,6 +37,8 @@ PUBLIC = {
     "/v1/auth/revoke",
     # A phone whose session has ended says that it has wiped itself.
     "/v1/devices/wiped",
+    "/v1/auth/providers",
+    "/v1/auth/oidc/nonce",
     "/health/live",
     "/health/ready",
     "/.well-known/jwks.json",

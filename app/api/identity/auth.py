@@ -13,26 +13,31 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
+from app.api.http.context import origin
 from app.api.http.deps import ActorDep
 from app.api.http.endpoints import in_thread
 from app.api.http.problems import problem_answer, problem_response
 from app.api.http.routing import Router
 from app.api.http.server import address_of, server_of
+from app.api.identity import oidc
 from app.db import Database
 from app.errors import Problem, invalid
 from app.models.base import Names, line
 from app.models.kernel.accounts import AccountKind
 from app.models.kernel.sessions import GrantType, SessionList, TokenResponse
-from app.services.identity import credentials, refreshing, sessions, usage
+from app.security.id_tokens import ID_TOKEN_CHARS
+from app.services.identity import credentials, external_sign_in, refreshing, sessions, usage
 from app.services.identity.credentials import Claimed, SignedIn, WaysIn
 from app.services.identity.lockout import Source
 from app.services.identity.refreshing import Presented
 from app.services.identity.sessions import SignInClient
 from app.services.identity.signin import Signin
+from app.services.kernel import changes
 from app.services.kernel.networks import AllowedNetworks
 
 public = Router(prefix="/v1/auth", tags=["auth"], public=True)
 router = Router(prefix="/v1/auth", tags=["auth"])
+_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105  # RFC 8693's name
 SessionPath = Annotated[UUID, Path(description="Id of the session.")]
 
 
@@ -58,7 +63,9 @@ Nonce = Annotated[
 class TokenForm(FormBody):
     """What each `grant_type` needs: `password`: username, password (and the device's last
     refresh_token and device_id, if there are such); `refresh_token`: refresh_token (and a fresh
-    nonce that was stored before); `client_credentials`: client_id, client_secret (or HTTP Basic). `scope` is taken and ignored: a
+    nonce that was stored before); `client_credentials`: client_id, client_secret (or HTTP Basic);
+    `urn:ietf:params:oauth:grant-type:token-exchange`: subject_token (the id_token of a provider), subject_token_type
+    (`urn:ietf:params:oauth:token-type:id_token`), nonce_proof (and the device's device_id). `scope` is taken and ignored: a
     token always carries all rights of its account.
     """
 
@@ -70,6 +77,9 @@ class TokenForm(FormBody):
     client_secret: Annotated[str, Field(max_length=500)] | None = None
     scope: Annotated[str, Field(max_length=2000)] | None = None
     nonce: Nonce | None = None
+    subject_token: Annotated[str, Field(max_length=ID_TOKEN_CHARS)] | None = None
+    subject_token_type: Annotated[str, Field(max_length=200)] | None = None
+    nonce_proof: Annotated[str, Field(max_length=200)] | None = None
     device: Annotated[str, *line(120, 0)] | None = None
     device_id: Annotated[UUID, Names("device", anywhere=True)] | None = None
 
@@ -98,6 +108,8 @@ async def sign_in(
         token = _needed(form.refresh_token, "refresh_token")
         presented = Presented(token, form.nonce, signin.lockout.source(address).network)
         return await in_thread(partial(_refreshed, database, signin, presented))
+    if form.grant_type is GrantType.token_exchange:
+        return await _exchanged(database, request, form)
     given = _given(request, form)
     source = signin.lockout.source(address, form.refresh_token)
     is_person = given.kind is AccountKind.person
@@ -106,12 +118,35 @@ async def sign_in(
         who = await credentials.check_credentials(signin, account, given)
     if account is not None and not is_person:
         _ensure_program_may(request, account, who)
-    agent = request.headers.get("user-agent", "")[:200] or None
-    client = SignInClient(form.device, agent, form.device_id, source.network)
+    client = _client_of(request, form)
     answer = await in_thread(partial(_opened, database, signin, who, client))
     name = credentials.name_of(account, kind=given.kind, username=given.username)
     await in_thread(partial(signin.lockout.succeeded, name, source))
     return _tokens(answer)
+
+
+async def _exchanged(database: Database, request: Request, form: TokenForm) -> Response:
+    """The token of a provider for one of ours (RFC 8693)."""
+    signin = server_of(request).signin
+    token = _needed(form.subject_token, "subject_token")
+    if _needed(form.subject_token_type, "subject_token_type") != _ID_TOKEN:
+        raise invalid("not_in_list", "/subject_token_type", allowed=[_ID_TOKEN])
+    proof = _needed(form.nonce_proof, "nonce_proof")
+    login = await oidc.threads.run(partial(external_sign_in.verified, signin, token, proof))
+    client = _client_of(request, form)
+
+    def opened() -> TokenResponse:
+        with database.writing() as session:
+            changes.attribute(session, origin(None))
+            return external_sign_in.sign_in(session, signin, login, client)
+
+    return _tokens(await in_thread(opened))
+
+
+def _client_of(request: Request, form: TokenForm) -> SignInClient:
+    agent = request.headers.get("user-agent", "")[:200] or None
+    network = server_of(request).signin.lockout.source(address_of(request)).network
+    return SignInClient(form.device, agent, form.device_id, network)
 
 
 def _ensure_program_may(request: Request, account: WaysIn, who: SignedIn) -> None:

@@ -34,7 +34,7 @@ class AuthSession(SQLModel, table=True):
         default=None, foreign_key="device.id", ondelete="SET NULL", sa_type=Uuid
     )
     user_agent: str | None = Field(default=None, max_length=200)
-    # The secret of a program that it was opened with; null = a password or a code.
+    # The secret of a program, or the external login, that it was opened with; null = a password or a code.
     key_id: UUID | None = Field(default=None, sa_type=Uuid)
     # Where it signed in, as a keyed digest: others cannot lock the account there.
     network: str | None = Field(default=None, max_length=32)
@@ -69,6 +69,7 @@ class GrantType(StrEnum):
     password = "password"  # noqa: S105  # RFC 6749's name of a grant type
     refresh_token = "refresh_token"  # noqa: S105  # RFC 6749's name of a grant type
     client_credentials = "client_credentials"
+    token_exchange = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  # RFC 8693's name
 
 
 class TokenResponse(Output):

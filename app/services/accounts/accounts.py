@@ -37,7 +37,7 @@ from app.services.accounts import programs
 from app.services.accounts.reading import written
 from app.services.cadres import appointments
 from app.services.identity import accounts as rows
-from app.services.identity import client_secrets, grants, sessions
+from app.services.identity import client_secrets, external_logins, grants, sessions
 from app.services.identity.accounts import Credential
 from app.services.identity.lockout import TriedName
 from app.services.identity.signin import Signin
@@ -182,6 +182,7 @@ def _is_same(session: Session, body: AccountCreate, existing: Account) -> bool:
 def _arm_again(session: Session, signin: Signin, actor: Actor, account: Account) -> Credential:
     """What opened it before opens it no longer."""
     if account.kind is AccountKind.person:
+        external_logins.unlink_all(session, account.id)
         return rows.arm(account, signin.settings.one_time_code_days, by=actor.account_id)
     client_secrets.revoke_all(session, account.id)
     client_secrets.arm(account, by=actor.account_id)

@@ -3,10 +3,11 @@
 from app.clock import utc_now
 from app.models.identity.clients import ClientSecret, ClientUsage
 from app.models.identity.devices import Device
+from app.models.identity.external_logins import ExternalLogin, UsedNonce
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.sessions import AuthSession, RefreshToken, RevokedReason
-from app.services.identity import sessions, sync_health, usage
+from app.services.identity import external_sign_in, sessions, sync_health, usage
 from app.services.kernel.holdings import ERASED_NAME, Holding, emptied
 from app.services.kernel.manifest import Capability, Upkeep, forgetting
 from app.services.kernel.offers import Without
@@ -17,7 +18,17 @@ from app.services.kernel.unit_ends import AtEnd, Stays
 
 CAPABILITY = Capability(
     module=__name__,
-    owned=(Account, Grant, AuthSession, RefreshToken, Device, ClientSecret, ClientUsage),
+    owned=(
+        Account,
+        Grant,
+        AuthSession,
+        RefreshToken,
+        Device,
+        ClientSecret,
+        ClientUsage,
+        ExternalLogin,
+        UsedNonce,
+    ),
     unit_ends={
         Account: Stays("officers of the units above manage it"),
         Grant: AtEnd.ends,
@@ -43,6 +54,13 @@ CAPABILITY = Capability(
             units=of_unit(),
             read_right=Right.accounts_read,
             left_out=DERIVED | {"id"},
+        ),
+        ExternalLogin: Tracked(
+            entity="external_login",
+            units=of_account,
+            read_right=Right.accounts_read,
+            left_out=DERIVED | {"id"},
+            secret=frozenset({"subject"}),
         ),
         Device: Tracked(
             entity="device",
@@ -88,6 +106,15 @@ CAPABILITY = Capability(
             passing=True,
         ),
         Holding(
+            ExternalLogin,
+            "Đăng nhập qua nhà cung cấp khác; bị gỡ hết",
+            "Logins of providers that open her account; all of them go",
+            by="account_id",
+            of_account=True,
+            internal=frozenset({"subject"}),
+            deleted=True,
+        ),
+        Holding(
             Device,
             "Thiết bị chị đã ghi danh; được yêu cầu xoá dữ liệu khi liên lạc lại",
             "Devices she has enrolled; told to wipe when they are heard from",
@@ -114,6 +141,7 @@ CAPABILITY = Capability(
         # Of programs, whose addresses are those of servers.
         ClientSecret: frozenset({"digest", "last_used_from"}),
         ClientUsage: frozenset({"operation"}),
+        UsedNonce: frozenset({"digest"}),
     },
     retention=(
         Kept(
@@ -123,6 +151,14 @@ CAPABILITY = Capability(
             days=None,
             reason_vi="Để biết khoá nào đã được cấp, thu hồi và dùng lần cuối khi nào.",
             reason_en="To know which secrets were issued, revoked and last used when.",
+        ),
+        Kept(
+            model=ExternalLogin,
+            vi="Đăng nhập qua nhà cung cấp khác",
+            en="Logins of providers",
+            days=None,
+            reason_vi="Cho đến khi được gỡ khỏi tài khoản.",
+            reason_en="Until they are unlinked from the account.",
         ),
         Kept(
             model=ClientUsage,
@@ -180,9 +216,15 @@ CAPABILITY = Capability(
         "contact": ("Người liên hệ", "Contact"),
         "networks": ("Các mạng được phép", "Networks it may come from"),
         "key_id": ("Khoá đã dùng", "Opened with"),
+        "issuer": ("Nhà cung cấp đăng nhập", "Provider"),
+        "linked_by": ("Người gắn", "Linked by"),
         "reads_past": ("Còn xem được thời trước", "Still reads its past"),
     },
-    upkeep=(forgetting(sessions.forget_old), Upkeep(run=usage.forget_due, forgets=True)),
+    upkeep=(
+        forgetting(sessions.forget_old),
+        forgetting(external_sign_in.forget_used),
+        Upkeep(run=usage.forget_due, forgets=True),
+    ),
     tags={
         "auth": "Signing in and out, my sign-in sessions, myself.",
         "devices": "Phones that keep records (thiết bị): enrolled, revoked, wiped.",

@@ -17,6 +17,7 @@ from app.errors import Problem
 from app.models.kernel.access import Grant, Right
 from app.models.kernel.accounts import Account
 from app.models.kernel.changes import Change, Operation
+from app.services.identity.armers import armers
 from app.services.kernel.access import Actor, Db, who_holds
 
 
@@ -83,13 +84,16 @@ def _colleagues(db: Db, account_id: UUID) -> set[UUID]:
 
 
 def _makers(db: Db, account_id: UUID) -> set[UUID]:
-    """Who issued the code of the account, who issued theirs, and so on."""
+    """Who issued what opens the account, who issued what opens theirs, and so on."""
     found: set[UUID] = set()
-    armed_by = sa.select(col(Account.armed_by)).where(col(Account.id) == sa.bindparam("account_id"))
-    maker = db.execute(armed_by, {"account_id": account_id}).scalar_one_or_none()
-    while maker is not None and maker not in found:
-        found.add(maker)
-        maker = db.execute(armed_by, {"account_id": maker}).scalar_one_or_none()
+    asked = {account_id}
+    while asked:
+        accounts = sa.select(col(Account.id), col(Account.armed_by)).where(
+            col(Account.id).in_(asked)
+        )
+        makers = [armers(db, row) for row in db.execute(accounts).all()]
+        asked = set().union(*makers) - found
+        found |= asked
     return found
 
 

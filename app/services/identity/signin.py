@@ -11,6 +11,7 @@ from app.security.passwords import PasswordHasher, UnusablePassword
 from app.security.tokens import BadToken, Keyring, VerifiedTokens
 from app.services.identity.hashing import HashingThreads
 from app.services.identity.lockout import Lockout
+from app.services.identity.providers import Providers
 from app.services.kernel.access import Actor
 from app.services.kernel.limits import RateLimits
 
@@ -36,6 +37,7 @@ class Signin:
         )
         self.hashing = HashingThreads(settings.argon2_concurrency, settings.argon2_waiting)
         self.verified: VerifiedTokens[Actor] = VerifiedTokens()
+        self.providers = Providers(settings)
         self.lockout = Lockout(settings, limits, self.keyring.secret_for(b"network"))
 
     # -- access tokens
