@@ -111,6 +111,7 @@ CAPABILITY = Capability(
             "Logins of providers that open her account; all of them go",
             by="account_id",
             of_account=True,
+            tells_nobody=frozenset({"issuer", "subject"}),
             internal=frozenset({"subject"}),
             deleted=True,
         ),
