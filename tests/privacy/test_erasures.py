@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from app.api.http.server import serving
 from app.clock import local_today, utc_now
 from app.db import Database
+from app.models.identity.external_logins import ExternalLogin
 from app.models.kernel.accounts import Account
 from app.models.members.members import Member, NameEntry
 from app.models.privacy.erasures import Erasure
@@ -480,10 +481,16 @@ class TestErase:
 
     def test_locks_her_account(self, her: Her, api: Api, database: Database) -> None:
         me = api.as_(TEXTS["username"])
+        with writing(database) as session:
+            mine = select(Account.id).where(col(Account.username) == TEXTS["username"])
+            now = {"created_at": utc_now(), "updated_at": utc_now()}
+            login = {"issuer": "https://id.example", "subject": "7f3a"}
+            session.add(ExternalLogin(account_id=session.exec(mine).one(), **login, **now))
         her.leaves()
         her.erased()
         assert me.get("/v1/me").status_code == 401
         with writing(database) as session:
+            assert session.exec(select(ExternalLogin)).all() == []
             names = session.exec(select(Account.username)).all()
         assert TEXTS["username"] not in names
         assert sum(name.startswith("erased-") for name in names) == 1
