@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -22,7 +23,7 @@ from app.models.identity.external_logins import ExternalLogin, UsedNonce
 from app.models.kernel.accounts import Account, AccountStatus
 from app.models.kernel.changes import Change
 from app.security.base64url import encoded as base64url
-from app.services.identity import external_sign_in, providers
+from app.services.identity import external_sign_in
 from app.services.identity.second_person import independent
 from app.services.identity.signin import Signin
 from tests.conftest import make_settings
@@ -99,7 +100,7 @@ def hand_in(api: Api, token: str, proof: str, **more: str) -> Response:
     return api.post("/v1/auth/token", data=form | {"nonce_proof": proof} | more)
 
 
-def tried(api: Api, provider: LocalProvider, *signed: str, **claims: object) -> Response:
+def tried(api: Api, provider: LocalProvider, *signed: Any, **claims: Any) -> Response:
     nonce = nonce_of(api)
     return hand_in(api, provider.token(nonce["nonce"], *signed, **claims), nonce["nonce_proof"])
 
@@ -435,7 +436,7 @@ class TestAProviderThatIsAway:
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock = Clock()
-        monkeypatch.setattr(providers.time, "monotonic", clock.monotonic)
+        monkeypatch.setattr(time, "monotonic", clock.monotonic)
         return clock
 
     def test_passwords_go_on(

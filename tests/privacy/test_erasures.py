@@ -483,9 +483,14 @@ class TestErase:
         me = api.as_(TEXTS["username"])
         with writing(database) as session:
             mine = select(Account.id).where(col(Account.username) == TEXTS["username"])
-            now = {"created_at": utc_now(), "updated_at": utc_now()}
-            login = {"issuer": "https://id.example", "subject": "7f3a"}
-            session.add(ExternalLogin(account_id=session.exec(mine).one(), **login, **now))
+            linked = ExternalLogin(
+                account_id=session.exec(mine).one(),
+                issuer="https://id.example",
+                subject="7f3a",
+                created_at=utc_now(),
+                updated_at=utc_now(),
+            )
+            session.execute(sa.insert(ExternalLogin), linked.model_dump())
         her.leaves()
         her.erased()
         assert me.get("/v1/me").status_code == 401

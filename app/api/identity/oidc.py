@@ -31,8 +31,8 @@ def _read(remote: RemoteProvider) -> ProviderRead:
         name=remote.provider.name,
         client_id=remote.provider.client_id,
         scopes=remote.provider.scopes,
-        authorization_endpoint=known and known.authorization_endpoint,
-        token_endpoint=known and known.token_endpoint,
+        authorization_endpoint=None if known is None else known.authorization_endpoint,
+        token_endpoint=None if known is None else known.token_endpoint,
     )
 
 

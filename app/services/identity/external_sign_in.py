@@ -153,11 +153,11 @@ def _account_of(session: Session, login: Login) -> tuple[Account, ExternalLogin]
     mine = select(ExternalLogin).where(
         col(ExternalLogin.issuer) == login.issuer, col(ExternalLogin.subject) == login.subject
     )
-    link = session.exec(mine).one_or_none()
-    account = link and session.get(Account, link.account_id, with_for_update=True)
+    before = session.exec(mine).one_or_none()
+    account = before and session.get(Account, before.account_id, with_for_update=True)
     # Unlinked while this waited for the account.
     link = session.exec(mine.execution_options(populate_existing=True)).one_or_none()
-    if account is None or link is None or link.account_id != account.id:
+    if not account or link is None or link.account_id != account.id:
         shown = {"error": "invalid_grant", "issuer": login.issuer, "subject": login.subject}
         raise Problem("external_login_unknown", subject=login.subject, extra=shown)
     if account.status is AccountStatus.disabled:
