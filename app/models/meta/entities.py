@@ -71,7 +71,7 @@ class FieldMeta(Output):
 
 class EntityKinds(Output):
     """The kinds by which an entity is asked for: of the feed, of exports and of phones, and of lists that
-    are imported. null where it is not among them."""
+    are imported, from files or line by line (`/v1/bulk`). null where it is not among them."""
 
     feed: str | None
     export: str | None
