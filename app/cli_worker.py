@@ -14,6 +14,7 @@ from app.config import Settings
 from app.db import Database
 from app.services.kernel import job_workers, jobs, key_rotation, sequencer, upkeep
 from app.services.kernel.background import Background, Every
+from app.services.webhooks.senders import Senders, work_off
 
 _WAIT_SECONDS = 30.0
 
@@ -29,6 +30,7 @@ def work(settings: Settings, *, once: bool) -> None:
         if once:
             typer.echo(f"did {jobs.work_off(database)} jobs")
             typer.echo(f"forgot {_work(database)} expired rows")
+            typer.echo(f"tried to send {work_off(database)} events")
             return
         memory.settle()
         lost = partial(job_workers.send_lost_again, database)
@@ -42,6 +44,7 @@ def work(settings: Settings, *, once: bool) -> None:
             ),
         ):
             _when_it_works(lambda: opened.enter_context(job_workers.Worker(database)))
+            opened.enter_context(Senders(database))
             _until_interrupted()
     except KeyboardInterrupt:
         pass

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Annotated, Self
@@ -38,6 +39,9 @@ _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _FOLDER = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _BUCKET = re.compile(rf"s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9](/{_FOLDER})*", re.ASCII)
 _ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?", re.ASCII)
+
+
+Network = IPv4Network | IPv6Network
 
 
 class BadSettings(ValueError):
@@ -179,6 +183,11 @@ class Settings(BaseSettings):
     document_max_bytes: Annotated[int, Field(ge=1_000, le=2_000_000_000)] = 52_428_800
     # Of one account: what it has sent and no record has yet.
     file_quota_bytes: Annotated[int, Field(ge=1_000)] = 524_288_000
+    # Networks of the union itself to which webhooks may go although they are not public, and there by
+    # http:// as well: 10.20.0.0/16,fd00:20::/32.
+    webhook_allowed_networks: Annotated[list[Network], NoDecode] = []
+    # Certificates of further authorities (PEM) that receivers of webhooks may have theirs from.
+    webhook_ca_file: Path | None = None
     cors_origins: Annotated[list[str], NoDecode] = []
     metrics_token: SecretStr | None = None
     telemetry: bool = False
@@ -188,7 +197,7 @@ class Settings(BaseSettings):
     log_requests: bool = True
     demo_password: str | None = None
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "webhook_allowed_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (

@@ -26,6 +26,7 @@ from app.services.kernel.manifest import Capability
 from app.services.members import merged
 from app.services.poverty import standards
 from app.services.privacy import rules
+from app.services.webhooks import senders
 
 VERSION = "0.4.0"
 
@@ -46,11 +47,13 @@ def create_app(
             sequencer.background(server.database) as numbering,
             upkeep.in_server(server.database) as upkeeping,
             job_workers.in_server(server.database) as jobs,
+            senders.in_server(server.database) as sending,
             replicas.background(server.database),
             server.access_log,
             server.usage,
         ):
-            server.promises[:] = [numbering, upkeeping, jobs, server.access_log.background]
+            noting = server.access_log.background
+            server.promises[:] = [numbering, upkeeping, jobs, sending.background, noting]
             yield
 
     app = Application(

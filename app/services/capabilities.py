@@ -33,6 +33,7 @@ from app.services.reorganisations import capability as reorganisations
 from app.services.support import capability as support
 from app.services.sync import capability as sync
 from app.services.units import capability as units
+from app.services.webhooks import capability as webhooks
 
 # Lowest first: each may import those before it. The change log listens before its followers do.
 CAPABILITIES: Final = (
@@ -62,6 +63,7 @@ CAPABILITIES: Final = (
     sync.CAPABILITY,
     exports.CAPABILITY,
     feed.CAPABILITY,
+    webhooks.CAPABILITY,
     meta.CAPABILITY,
     demo.CAPABILITY,
 )
