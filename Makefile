@@ -216,6 +216,7 @@ bench-check: $(VENV)/.bench $(HOISO) ## the three servers of the benchmark answe
 	@$(PY) -m benchmarks.workbooks --rows 100 >/dev/null
 	@$(PY) -m benchmarks.exports --check
 	@$(PY) -m benchmarks.scale --check
+	@$(PY) -m benchmarks.feed --check
 
 .PHONY: bench-large
 bench-large: $(VENV)/.bench $(HOISO) ## the same with a whole province, and with a million members, in the database

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from socket import socket
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from typer.core import TyperGroup
 from app import logs, memory
 from app.api.http import contract
 from app.api.http.connections import BoundedConnection
+from app.api.http.serving import UvicornServer
 from app.cautions import cautions
 from app.cli_check import check
 from app.config import BadSettings, Settings, get_settings
@@ -97,8 +97,9 @@ def serve(
     settings = get_settings()
     _warn_of(settings)
     ensure_works(settings)
+    served = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        served,
         host=host or settings.host,
         port=port or settings.port,
         access_log=False,
@@ -108,7 +109,7 @@ def serve(
         log_level="warning",
         forwarded_allow_ips=settings.trusted_proxies,
     )
-    server = _Server(config)
+    server = UvicornServer(config, served)
     server.run()
     if not server.started:
         raise typer.Exit(_NOT_STARTED)
@@ -116,15 +117,6 @@ def serve(
 
 # As uvicorn's own command ends then.
 _NOT_STARTED = 3
-
-
-class _Server(uvicorn.Server):
-    """Prints a line when it listens, for scripts that wait for it."""
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            logs.info("listening", url=f"http://{self.config.host}:{self.config.port}")
 
 
 def _warn_of(settings: Settings) -> None:

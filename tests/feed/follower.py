@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.services.kernel.manifest import manifest
 from tests.helpers.answers import Json
 from tests.helpers.client import Api
 
@@ -32,3 +33,24 @@ def end(api: Api) -> int:
     answer = api.get("/v1/feed", params={"after": 2**62})
     seq: int = answer.json()["seq"]
     return seq
+
+
+def rows(api: Api, kind: str, limit: int = 200) -> list[Json]:
+    """All rows of a kind as they are now, page by page."""
+    found: list[Json] = []
+    after: str | None = ""
+    while after is not None:
+        query = {"kind": kind, "limit": str(limit)} | ({"after": after} if after else {})
+        answer = api.get("/v1/feed/rows", params=query)
+        assert answer.status_code == 200, answer.text
+        page: Json = answer.json()
+        found += page["items"]
+        after = page["next"]
+    return found
+
+
+def answered(api: Api) -> dict[tuple[str, str], Json]:
+    """The rows that a reader has now."""
+    kinds = [k for k in manifest().news if api.get(f"/v1/feed?kinds={k}&limit=1").is_success]
+    found = [row for kind in kinds for row in rows(api, kind)]
+    return {(row["entity"], row["entity_id"]): row["state"] for row in found}

@@ -12,7 +12,7 @@ from app.models.kernel.access_log import AccessRead
 from app.services.kernel.manifest import manifest
 from tests.feed.follower import end, events, told
 from tests.helpers.answers import Json, UnitIds, pointed, refused
-from tests.helpers.cadres import account, forbidden, made
+from tests.helpers.cadres import account, done, forbidden, made
 from tests.helpers.client import Api, writing
 
 
@@ -25,6 +25,13 @@ def someone(head: Api) -> Json:
 @pytest.fixture
 def begun(officer: Api) -> int:
     return end(officer)
+
+
+def family(officer: Api, branch: int) -> str:
+    person = {"full_name": "Hà Thị Na", "birth_date": "1980", "gender": "female"}
+    body = {"branch_id": branch, "people": [person | {"relation": "head"}]}
+    id_: str = made(officer.post("/v1/households", json=body))["id"]
+    return id_
 
 
 class TestEvents:
@@ -102,20 +109,33 @@ class TestRights:
         page = told(api.as_("tienluong-1"), after=begun)
         assert (page["items"], page["passed_over"]) == ([], 0)
 
-    def test_what_is_hidden_inside_is_counted(
-        self, api: Api, officer: Api, head: Api, unit_id: UnitIds, begun: int
+    def test_kinds_without_the_right_are_not_counted(
+        self, api: Api, officer: Api, unit_id: UnitIds, begun: int
     ) -> None:
-        person = {"full_name": "Hà Thị Na", "birth_date": "1980", "gender": "female"}
-        body = {"branch_id": unit_id["phuongvi-1"], "people": [person | {"relation": "head"}]}
-        household = made(officer.post("/v1/households", json=body))["id"]
-        body = {"kind": "gift", "given_on": local_today().isoformat(), "value_vnd": 500_000}
-        made(officer.post(f"/v1/households/{household}/support", json=body))
-        page = told(api.as_("auditor"), after=begun)
+        """How many families get help is told to nobody by a number either."""
+        household = family(officer, unit_id["phuongvi-1"])
+        for _ in range(3):
+            body = {"kind": "gift", "given_on": local_today().isoformat(), "value_vnd": 500_000}
+            made(officer.post(f"/v1/households/{household}/support", json=body))
+        page = told(api.as_("auditor"), after=begun, limit=2)
         told_kinds = {each["data"]["entity"] for each in page["items"]}
         assert "household" in told_kinds
         assert "support" not in told_kinds
-        assert page["passed_over"] == 1
-        assert told(officer, after=begun)["passed_over"] == 0
+        assert (page["passed_over"], page["more"], len(page["items"])) == (0, True, 2)
+        rest = told(api.as_("auditor"), after=page["seq"])
+        assert (rest["items"], rest["passed_over"], rest["more"]) == ([], 0, False)
+        assert "support" in {each["data"]["entity"] for each in events(officer, begun)}
+
+    def test_what_has_moved_away_since_is_counted(
+        self, api: Api, officer: Api, unit_id: UnitIds, begun: int
+    ) -> None:
+        household = family(officer, unit_id["phuongvi-1"])
+        body = {"branch_id": unit_id["phuongvi-2"], "address": "Khu 3"}
+        done(officer.post(f"/v1/households/{household}/move", json=body))
+        page = told(api.as_("phuongvi-1"), after=begun)
+        assert [each["type"] for each in page["items"]] == ["household.left"]
+        # The family and its one person, as they were before.
+        assert page["passed_over"] == 2
 
     def test_a_kind_without_the_right_is_named(self, api: Api) -> None:
         forbidden(api.as_("auditor").get("/v1/feed?kinds=member,support"), "support:read")

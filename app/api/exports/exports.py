@@ -92,7 +92,7 @@ def _answered(
     sealer: Sealer,
     wanted: BulkFormat | None,
 ) -> Response:
-    def shown(db: Db) -> Response:
+    def shown(db: Db, actor: Actor) -> Response:
         language = request_context.get().language
         item = orders.manifest_of(db, actor, export_id, language, sealer)
         files = item["files"] if item["state"] is ExportState.ready else []
@@ -103,7 +103,7 @@ def _answered(
         headers = {"Location": f"/v1/exports/{export_id}"} if status == 202 else None
         return Response(json_bytes(body), 202 if making else 200, headers, "application/json")
 
-    now = shown(db)
+    now = shown(db, actor)
     pending = Pending(now.body, now.status_code, dict(now.headers))
     job_id = orders.find_own(db, export_id, actor.account_id).job_id
     return answer_when_over(actor, job_id, pending, shown)

@@ -15,16 +15,17 @@ from uuid import UUID
 from fastapi import Request, Response
 from sqlalchemy.engine import Connection
 
+from app.api.http.bearer import asked_anew
 from app.api.http.context import request_context
 from app.api.http.noting import will_show
 from app.api.http.outages import busy_is_503
 from app.api.http.server import server_of
-from app.db import Database
+from app.api.http.waiting import in_thread, unless_gone
 from app.json_values import json_bytes
 from app.models.kernel.access_log import ReadHow
 from app.models.kernel.jobs import JobRead, JobState
 from app.problem_texts import Language
-from app.services.kernel import jobs, sequencer
+from app.services.kernel import jobs
 from app.services.kernel.access import Actor
 
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:,|;|$)")
@@ -35,21 +36,24 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
+Again = Callable[[Connection, Actor], Response]
+
+
 class Pending(Response):
     """An answer about a job that may still be running."""
 
     job_id: UUID
     actor: Actor
     # The body once the job is over, if that is not the job itself.
-    again: Callable[[Connection], Response] | None = None
+    again: Again | None = None
 
 
 class Awaited(Response):
-    """An answer from the change log that has nothing new so far. `has_news` says whether that may be otherwise by now;
-    `again` gives the answer then, which may have to be awaited as well."""
+    """An answer from the change log that has nothing new up to `seq`; `again` gives it anew, by the rights of
+    then, and may have to be awaited as well."""
 
-    has_news: Callable[[Connection], bool]
-    again: Callable[[Connection], Response]
+    seq: int
+    again: Again
 
 
 def accepted(actor: Actor, job: JobRead) -> Pending:
@@ -62,9 +66,7 @@ def shown(actor: Actor, job: JobRead) -> Pending:
     return _pending(actor, job, 200)
 
 
-def answer_when_over(
-    actor: Actor, job_id: UUID, answer: Pending, again: Callable[[Connection], Response]
-) -> Pending:
+def answer_when_over(actor: Actor, job_id: UUID, answer: Pending, again: Again) -> Pending:
     """An answer about a resource a job is working on; `again` reads it anew once the job is over."""
     answer.job_id, answer.actor, answer.again = job_id, actor, again
     return answer
@@ -94,26 +96,28 @@ async def _settled(request: Request, pending: Pending) -> Response:
     seconds = patience(request)
     if not seconds:
         return pending
-    database = server_of(request).database
+    server = server_of(request)
     language = request_context.get().language
     until = time.monotonic() + seconds
     # What a job works on is there when the job has long been forgotten, too.
     while not await asyncio.to_thread(
-        database.read_apart, lambda db: jobs.is_over(db, pending.job_id)
+        server.database.read_apart, lambda db: jobs.is_over(db, pending.job_id)
     ):
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or server.waiting.stopped:
             break
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    # What it shows is for who asks now: a minute may have ended rights.
+    actor = await asked_anew(request)
     again = pending.again or partial(_present, pending, language)
-    answer = await asyncio.to_thread(database.read_apart, again)
+    answer = await asyncio.to_thread(server.database.read_apart, partial(_again, again, actor))
     answer.headers["Preference-Applied"] = f"wait={seconds}"
     return answer
 
 
-def _present(pending: Pending, language: Language, db: Connection) -> Response:
-    job = jobs.find(db, pending.actor, pending.job_id, language)
+def _present(pending: Pending, language: Language, db: Connection, actor: Actor) -> Response:
+    job = jobs.find(db, actor, pending.job_id, language)
     is_over = job.state in (JobState.done, JobState.failed)
-    return _pending(pending.actor, job, 200 if is_over else pending.status_code)
+    return _pending(actor, job, 200 if is_over else pending.status_code)
 
 
 async def with_news(request: Request, answer: Awaited) -> Response:
@@ -121,21 +125,30 @@ async def with_news(request: Request, answer: Awaited) -> Response:
     seconds = patience(request)
     if not seconds:
         return answer
-    until = time.monotonic() + seconds
-    with busy_is_503():
-        found = await _with_news(server_of(request).database, answer, until)
+    waiting, actor = server_of(request).waiting, request_context.get().actor
+    assert actor is not None  # noqa: S101  # only a guarded route reads the log
+    with waiting.place_of(actor.account_id):
+        found = await _with_news(request, answer, time.monotonic() + seconds)
     found.headers["Preference-Applied"] = f"wait={seconds}"
     return found
 
 
-async def _with_news(database: Database, answer: Awaited, until: float) -> Response:
-    while time.monotonic() < until:
-        await asyncio.sleep(_LOOK_EVERY_SECONDS)
-        await asyncio.to_thread(sequencer.settle, database)
-        if not await asyncio.to_thread(database.read_apart, answer.has_news):
-            continue
-        found = await asyncio.to_thread(database.read_apart, answer.again)
+async def _with_news(request: Request, answer: Awaited, until: float) -> Response:
+    server = server_of(request)
+    while not server.waiting.stopped and (left := until - time.monotonic()) > 0:
+        news = server.waiting.news_after(server.database, answer.seq, left)
+        await unless_gone(request, asyncio.ensure_future(news))
+        # By the rights of now: neither the account nor its grants need be what they were.
+        actor = await asked_anew(request)
+        request_context.get().shown = []
+        found = await in_thread(
+            partial(server.database.read_apart, partial(_again, answer.again, actor))
+        )
         if not isinstance(found, Awaited):
             return found
         answer = found
     return answer
+
+
+def _again(again: Again, actor: Actor, db: Connection) -> Response:
+    return again(db, actor)

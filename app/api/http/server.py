@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request
 
+from app.api.http.waiting import WhoWait
 from app.config import Settings
 from app.db import REQUEST_LOCK_SECONDS, Database
 from app.security.sealing import Sealer
@@ -28,6 +29,8 @@ class Server:
     idempotency_key: bytes
     # What works in the background while it serves.
     promises: list[Background] = field(default_factory=list)
+    # Who waits for the change log.
+    waiting: WhoWait = field(default_factory=WhoWait)
 
     @classmethod
     def of(cls, settings: Settings) -> "Server":

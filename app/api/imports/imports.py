@@ -93,12 +93,12 @@ def _when_read(
 ) -> Response:
     location = f"/v1/imports/{import_id}"
 
-    def shown(db: Db) -> Response:
+    def shown(db: Db, actor: Actor) -> Response:
         item = lists.get_import(db, actor, import_id, request_context.get().language)
         item = ImportRead.model_validate(item).model_dump()
         return entity(request, item, status=status, location=location, derived=True)
 
-    now = shown(session)
+    now = shown(session, actor)
     pending = Pending(now.body, status, dict(now.headers), "application/json")
     return answer_when_over(actor, lists.job_of(session, import_id), pending, shown)
 

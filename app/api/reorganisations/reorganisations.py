@@ -83,7 +83,7 @@ def _decided(
     if job is None:
         return _read(session, actor, request, row)
 
-    def done(db: Connection) -> Response:
+    def done(db: Connection, actor: Actor) -> Response:
         return entity(request, reading.get(db, actor, row.id))
 
     now = _read(session, actor, request, row, status=202, location=f"/v1/jobs/{job.id}")

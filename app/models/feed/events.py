@@ -62,6 +62,58 @@ class FeedQuery(Parameters):
     )
 
 
+class FeedRowsQuery(Parameters):
+    """`after` is the `next` of the page before; without it, from the first row on."""
+
+    kind: NewsKindName = Field(description="Rows of this kind.")
+    after: Annotated[str, Field(max_length=36)] | None = Field(
+        default=None, description="Only rows after this one, by the `next` of the last page."
+    )
+    unit: UnitId | None = Field(
+        default=None, description="Only what stands in this unit or below it."
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_PLACES)] = Field(
+        default=200, description="So many rows on a page at most."
+    )
+
+
+class DroppedRows(Output):
+    """Rows to drop: those of the `entity` whose `field` is the id of the event's row."""
+
+    entity: str
+    field: str
+
+
+class BroughtRow(Output):
+    """A row to be kept as a `state` is. One that comes with the row of an event is as it was by then."""
+
+    entity: str
+    entity_id: str
+    revision: int
+    unit_path: list[int]
+    state: Annotated[dict[str, Any], StateOf("entity")]
+    masked: list[str]
+
+
+class FeedRows(Output):
+    """Rows as they are now, in the order of their ids. `next` is null on the last page. `seq`, `epoch`
+    and `scope`: where the log ended by then, as on a page of events."""
+
+    items: list[BroughtRow]
+    next: str | None
+    seq: int
+    epoch: UUID
+    scope: str
+
+
+class UnitsToSet(Output):
+    """In all rows whose `field` is `value`, the fields named in `units` become these."""
+
+    field: str
+    value: int
+    units: dict[str, int | None]
+
+
 class EventData(Output):
     """What happened to one row. `seq` is the place of the event in the order of all.
 
@@ -69,6 +121,10 @@ class EventData(Output):
     not there, and named in `masked`. `unit_path`: the units in which it stood by then, the highest
     first; `previous_unit_path`: those that a move has left, where the reader has both. `previous`: what
     a row said that was deleted; `merged_into`: the record that it was merged into. `effective_on`: the day from which a change of a unit holds.
+
+    What goes with the row and has no event itself: first drop all rows of `drops`, then keep those of
+    `brings`, then do as `sets` says. `export_again`: a unit has come or gone with all that stands in
+    it; export again, as with another `scope`.
     """
 
     seq: int
@@ -83,6 +139,10 @@ class EventData(Output):
     previous: Annotated[dict[str, Any] | None, StateOf("entity")]
     merged_into: UUID | None
     masked: list[str]
+    drops: list[DroppedRows]
+    brings: list[BroughtRow]
+    sets: UnitsToSet | None
+    export_again: bool
 
 
 class FeedEvent(Output):

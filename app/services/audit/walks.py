@@ -53,6 +53,8 @@ BY_SEQ: Final = Order(col(Feed.seq))
 _INDEXED: Final = {UnitLevel.branch: "branch_id", UnitLevel.commune: "commune_id"}
 # What the walk has an index for is only compared.
 _COMPARED: Any = SimpleNamespace(**{name: NotByIndex(getattr(Feed, name)) for name in PATH})
+# Kinds of rows, by the units in which they are read.
+KindsOfUnits = Mapping[tuple[Reach, ...], Iterable[str]]
 _ENTITY: Final = NotByIndex(col(Feed.entity))
 
 
@@ -102,6 +104,16 @@ def places_within(
     """Through the places of the log in these units, of changes of these entities."""
     statement = PLACES.where(of_kinds(entities), within(_COMPARED, reaches), *conditions)
     return _through(PLACES, statement, _indexed(reaches), sqlite=sqlite)
+
+
+def places_of_kinds(kinds: KindsOfUnits, *, sqlite: bool) -> Walk:
+    """Through the places of the log of changes of these kinds, of each in its units."""
+    conditions = [
+        sa.and_(of_kinds(names), within(_COMPARED, reaches)) for reaches, names in kinds.items()
+    ]
+    statement = PLACES.where(sa.or_(sa.false(), *conditions))
+    units = _indexed(dict.fromkeys(reach for reaches in kinds for reach in reaches))
+    return _through(PLACES, statement, units, sqlite=sqlite)
 
 
 def _indexed(reaches: Iterable[Reach]) -> Mapping[str, Sequence[int]]:

@@ -1,6 +1,6 @@
 """Pages of the feed: what has happened in the units of a reader since a place in the log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +10,7 @@ from app.db import on_sqlite, one_moment
 from app.models.feed.events import FeedQuery
 from app.models.kernel.access import Right
 from app.models.kernel.following import FollowQuery
-from app.services.audit.walks import places_within
+from app.services.audit.walks import KindsOfUnits, places_of_kinds
 from app.services.feed.telling import Teller
 from app.services.kernel.access import Actor, forbidden, require_somewhere
 from app.services.kernel.actors import reach_of
@@ -19,6 +19,9 @@ from app.services.kernel.manifest import manifest
 from app.services.kernel.reach import Reach
 from app.services.units.units import find_filter
 
+# Units with all below them, and the rights held there.
+Reaches = Mapping[Reach, frozenset[Right]]
+
 
 def page(db: Connection, actor: Actor, query: FeedQuery) -> dict[str, Any]:
     """A `FeedPage`; 409 `start_over` when the follower cannot go on from its place."""
@@ -26,10 +29,10 @@ def page(db: Connection, actor: Actor, query: FeedQuery) -> dict[str, Any]:
     with one_moment(db):
         reaches = reaches_of(db, actor, query.unit)
         newest = Following.of(db, FollowQuery(after=query.after, epoch=query.epoch)).newest
-        kinds = query.kinds or manifest().news
-        unread = places_within(reaches, kinds, sqlite=on_sqlite(db))
+        kinds = by_units(query.kinds or manifest().news, reaches)
+        unread = places_of_kinds(kinds, sqlite=on_sqlite(db))
         places = db.execute(unread((query.after,), query.limit)).all()
-        teller = Teller(db, actor, reaches, f"urn:uuid:{epochs(db)[0].id}")
+        teller = Teller(db, actor, tuple(reaches), f"urn:uuid:{epochs(db)[0].id}")
         items = teller.events(places)
     more = len(places) == query.limit
     return {
@@ -51,16 +54,32 @@ def ensure_readable(db: Connection, actor: Actor, kinds: Sequence[str]) -> None:
         raise forbidden(db, actor, Right.members_read, None)
 
 
-def reaches_of(db: Connection, actor: Actor, unit_id: int | None) -> tuple[Reach, ...]:
-    """The units of the actor; with a unit, what they have in common with that."""
+def reaches_of(db: Connection, actor: Actor, unit_id: int | None) -> Reaches:
+    """The units of the actor, each with the rights held there; with a unit, what they have in common
+    with that."""
     if unit_id is None:
-        reaches = [grant.reach for grant in actor.grants]
+        held = [(grant.reach, grant.rights) for grant in actor.grants]
     else:
         unit = find_filter(db, actor, unit_id, pointer="/unit")
         wanted = reach_of(db, unit)
-        shared = [grant.common(wanted, unit) for grant in actor.grants]
-        reaches = [reach for reach in shared if reach is not None]
-    return tuple(dict.fromkeys(reaches))
+        shared = [(grant.common(wanted, unit), grant.rights) for grant in actor.grants]
+        held = [(reach, rights) for reach, rights in shared if reach is not None]
+    found: dict[Reach, frozenset[Right]] = {}
+    for reach, rights in held:
+        found[reach] = found.get(reach, frozenset()) | rights
+    return found
+
+
+def by_units(kinds: Iterable[str], reaches: Reaches) -> KindsOfUnits:
+    """Kinds by the units in which the actor reads them: of others nothing is read, so that nobody
+    counts them."""
+    found: dict[tuple[Reach, ...], list[str]] = {}
+    for kind in kinds:
+        right = manifest().by_entity[kind][1].read_right
+        units = tuple(reach for reach, rights in reaches.items() if right in rights)
+        found.setdefault(units, []).append(kind)
+    found.pop((), None)
+    return found
 
 
 def scope_of(actor: Actor) -> str:

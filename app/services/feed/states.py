@@ -17,6 +17,7 @@ from app.models.base import first_id, table_of
 from app.models.kernel.changes import Change, Operation
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import NewsKind
+from app.services.kernel.reach import Reach, within
 from app.services.kernel.tracking import PATH, Tracked
 from app.services.members import merged
 from app.vault import Vault
@@ -78,10 +79,14 @@ def rows_then(
     for entity_id, newest_first in changes.items():
         wanted = changed[entity_id]
         state = rows[entity_id][1] if entity_id in rows else None
+        # What is wiped of a row that is nobody's leaves it there.
+        goes = kind.is_of_a_person or (
+            entity_id in gone and newest_first[0].operation is Operation.erased
+        )
         erased = False
         for change in newest_first:
-            erased = erased or change.operation is Operation.erased
-            before = _before(vault, tracked, change, state)
+            erased = erased or (goes and change.operation is Operation.erased)
+            before = before_change(vault, tracked, change, state)
             if change.id in wanted:
                 standing, is_gone = standings.get(entity_id), entity_id in gone
                 found[change.id] = RowThen(standing, is_gone, before, state, erased, change)
@@ -121,7 +126,8 @@ def _standings_of_members(db: Connection, ids: Collection[str]) -> dict[str, Row
     return found
 
 
-def _before(vault: Vault, tracked: Tracked, change: Any, after: State | None) -> State | None:
+def before_change(vault: Vault, tracked: Tracked, change: Any, after: State | None) -> State | None:
+    """A row as a change found it, by what it left."""
     if change.operation is Operation.created:
         return None
     if not change.before:
@@ -175,13 +181,32 @@ def rows_now(
     """The rows that there are, by their ids as the log has them, and what they say."""
     statement, names = _statement(entity)
     key = table_of(manifest().by_entity[entity][0]).c.id
-    is_number = isinstance(key.type, sa.Integer)
-    ids = sorted({int(text) if is_number else UUID(text) for text in entity_ids})
+    ids = sorted({id_of(entity, text) for text in entity_ids})
     return {
         str(row[0]): _now(row, names)
         for chunk in chunks(ids)
         for row in db.execute(statement.where(key.in_(chunk)))
     }
+
+
+def rows_within(
+    db: Connection, entity: str, reaches: Sequence[Reach], after: int | UUID | None, limit: int
+) -> dict[str, tuple[RowStanding, State]]:
+    """Rows that stand in these units today and may be copied, in the order of their ids."""
+    statement, names = _statement(entity)
+    kind = manifest().news[entity]
+    key = table_of(manifest().by_entity[entity][0]).c.id
+    statement = statement.where(within(kind.place, reaches), kind.shared, kind.exists)
+    if after is not None:
+        statement = statement.where(key > after)
+    rows = db.execute(statement.order_by(key).limit(limit))
+    return {str(row[0]): _now(row, names) for row in rows}
+
+
+def id_of(entity: str, text: str) -> int | UUID:
+    """The id of a row as its table has it, by that of the log; ValueError where it is none."""
+    key = table_of(manifest().by_entity[entity][0]).c.id
+    return int(text) if isinstance(key.type, sa.Integer) else UUID(text)
 
 
 def _now(row: Sequence[Any], names: Sequence[str]) -> tuple[RowStanding, State]:
@@ -196,7 +221,7 @@ def _statement(entity: str) -> tuple[AnySelect, Sequence[str]]:
     """Rows of a kind: these columns, their place, and whether they are shared and exist."""
     kind = manifest().news[entity]
     model, _ = manifest().by_entity[entity]
-    names = list(dict.fromkeys(["id", *fields_of(entity).values()]))
+    names = list(dict.fromkeys(["id", "revision", *fields_of(entity).values()]))
     path = [
         getattr(of, name, sa.null()).label(f"{label}_{name}")
         for label, of in (("at", kind.place), ("masked_at", kind.masked_at))

@@ -1,7 +1,7 @@
 """What a reader sees of changes: what the rows were by then, by the rights of now."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -12,12 +12,14 @@ from sqlmodel import col
 from app.models.feed.events import EventOperation
 from app.models.kernel.changes import Feed, Operation
 from app.services.audit.walks import PLACES
-from app.services.feed.states import RowStanding, RowThen, State, fields_of, rows_then
+from app.services.feed.going import NOTHING, Told, add_what_goes_with
+from app.services.feed.showing import hidden_at, masked_of, masking, path_of, shown_of
+from app.services.feed.states import RowThen, State, rows_then
 from app.services.kernel.access import Actor
 from app.services.kernel.manifest import manifest
 from app.services.kernel.offers import NewsKind
-from app.services.kernel.reach import Placed, Reach
-from app.services.kernel.tracking import PATH, Tracked
+from app.services.kernel.reach import Reach
+from app.services.kernel.tracking import Tracked
 
 _MOVES: Final = frozenset({Operation.left_scope, Operation.entered_scope})
 _KEPT: Final = {
@@ -25,6 +27,8 @@ _KEPT: Final = {
     Operation.updated: EventOperation.updated,
     Operation.left_scope: EventOperation.left,
     Operation.entered_scope: EventOperation.entered,
+    # Of what is nobody's: it is there, without what it said of her.
+    Operation.erased: EventOperation.updated,
 }
 
 
@@ -43,7 +47,8 @@ class Teller:
         """Events of places of the log, in their order; the others are counted as passed over."""
         moves = self._moves(places)
         self._then = self._rows_then(places)
-        found = []
+        found: list[dict[str, Any]] = []
+        told: list[Told] = []
         for place in places:
             other = moves.get(place.change_id, {}).get(place.operation)
             if other is not None and place.operation is Operation.left_scope:
@@ -53,6 +58,8 @@ class Teller:
                 self.passed_over += 1
             else:
                 found.append(event)
+                told.append(Told(place, other, self._then[place.change_id], event["data"]))
+        add_what_goes_with(self.db, self.actor, told)
         return found
 
     def _rows_then(self, places: Iterable[Any]) -> dict[UUID, RowThen]:
@@ -122,6 +129,7 @@ class Teller:
                 "previous": said.previous,
                 "merged_into": said.merged_into,
                 "masked": said.masked,
+                **NOTHING,
             },
         }
 
@@ -136,17 +144,15 @@ class Teller:
             return _Said(EventOperation.deleted) if is_deletion else None
         if standing is not None and not standing.shared:
             return _Said(EventOperation.deleted if is_deletion else EventOperation.withheld)
-        hidden = self._hidden(tracked, [place, *_masking(standing)])
-        masked = [name for name, column in fields_of(kind.entity).items() if column in hidden]
+        hidden = hidden_at(self.actor, tracked, [place, *masking(standing)])
+        masked = masked_of(kind, hidden)
         if is_deletion:
-            previous = _shown(kind, then.before, hidden, place)
+            previous = shown_of(kind, then.before, hidden, place)
             kept_id = None if standing is None or not then.is_gone else standing.kept_id
             return _Said(EventOperation.deleted, None, previous, masked, kept_id)
-        return _Said(_KEPT[place.operation], _shown(kind, then.after, hidden, place), None, masked)
-
-    def _hidden(self, tracked: Tracked, places: Iterable[Placed]) -> set[str]:
-        """The columns that are hidden at one of these places."""
-        return {name for place in places for name in self.actor.hidden(tracked.masks, place)}
+        return _Said(
+            _KEPT[place.operation], shown_of(kind, then.after, hidden, place), None, masked
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,30 +164,3 @@ class _Said:
     previous: State | None = None
     masked: Sequence[str] = ()
     merged_into: UUID | None = None
-
-
-def _masking(standing: RowStanding | None) -> Iterator[Placed]:
-    """Beside where a row stood by then: where it stands today, and whose rights mask it, too."""
-    if standing is not None:
-        yield standing.place
-        if standing.masked_at is not None:
-            yield standing.masked_at
-
-
-def _shown(kind: NewsKind, state: State | None, hidden: set[str], place: Any) -> State | None:
-    if state is None:
-        return None
-    shown = {
-        name: state[column]
-        for name, column in fields_of(kind.entity).items()
-        if column in state and column not in hidden
-    }
-    if kind.path:
-        shown |= {name: getattr(place, name) for name in PATH if name in shown}
-    return shown
-
-
-def path_of(place: Any) -> list[int]:
-    """The units in which something stood by then, the highest first."""
-    levels = [getattr(place, name) for name in PATH]
-    return list(dict.fromkeys(unit for unit in (*levels, place.unit_id) if unit is not None))

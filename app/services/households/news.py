@@ -16,6 +16,8 @@ def of_household(model: Any) -> dict[str, Any]:
     return {
         "place": Household,
         "joined": lambda rows: rows.join(Household, col(Household.id) == col(model.household_id)),
+        "hangs_on": {"household_id": "household"},
+        "stands_with": "household_id",
     }
 
 
@@ -39,6 +41,8 @@ NEWS = News(
             ).outerjoin(Member, col(Member.id) == col(HouseholdPerson.member_id)),
             shared=sa.func.coalesce(~col(Member.restricted), sa.true()),
             exists=col(Member.erased_on).is_(None),
+            hangs_on={"household_id": "household", "member_id": "member"},
+            stands_with="household_id",
         ),
     ),
 )

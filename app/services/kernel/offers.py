@@ -225,6 +225,13 @@ class NewsKind:
     masked_at: Any = None
     columns: Mapping[str, str] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
+    hangs_on: Mapping[str, str] = field(default_factory=dict)
+    stands_with: str | None = None
+
+    @property
+    def is_of_a_person(self) -> bool:
+        """Whether an erasure ends it; else it leaves the row without what it said of her."""
+        return not isinstance(self.exists, sa.True_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,18 +15,20 @@ def of_member(model: Any) -> dict[str, Any]:
     return {
         "place": Member,
         "joined": lambda rows: rows.join(Member, col(Member.id) == col(model.member_id)),
+        "stands_with": "member_id",
         **ABOUT_HER,
     }
 
 
 # An event is a copy that leaves, as a file is (Law 91/2025/QH15).
-ABOUT_HER: Final[dict[str, Any]] = {
+_HERS: Final[dict[str, Any]] = {
     "shared": ~col(Member.restricted),
     "exists": col(Member.erased_on).is_(None),
 }
+ABOUT_HER: Final[dict[str, Any]] = {**_HERS, "hangs_on": {"member_id": "member"}}
 NEWS = News(
     kinds=(
-        NewsKind(entity="member", schema=MemberRead, place=Member, path=True, **ABOUT_HER),
+        NewsKind(entity="member", schema=MemberRead, place=Member, path=True, **_HERS),
         NewsKind(
             entity="membership",
             schema=MembershipRead,
