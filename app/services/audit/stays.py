@@ -26,7 +26,7 @@ _MOVES = frozenset({Operation.left_scope, Operation.entered_scope})
 _ENDS = frozenset({Operation.left_scope, Operation.deleted})
 
 
-class Place(NamedTuple):
+class LoggedPlace(NamedTuple):
     """The units of a record at a time. Of most records the log has no district: it is known where a
     commune has changed it."""
 
@@ -36,15 +36,15 @@ class Place(NamedTuple):
     branch_id: int | None
 
 
-class Stay(NamedTuple):
+class LoggedStay(NamedTuple):
     """First and last day at a place; on the last day the record went elsewhere. None: it has not."""
 
-    place: Place
+    place: LoggedPlace
     first: date
     last: date | None
 
 
-def stays_of(db: Db, entity: str, entity_id: str) -> list[Stay]:
+def stays_of(db: Db, entity: str, entity_id: str) -> list[LoggedStay]:
     """Oldest first. What is not yet in the order of the log is not among them."""
     own = PLACES.where(col(Feed.entity) == entity, col(Feed.entity_id) == entity_id)
     of_record = db.execute(own).all()
@@ -52,15 +52,15 @@ def stays_of(db: Db, entity: str, entity_id: str) -> list[Stay]:
     return [*_stays(entity, sorted((*of_record, *moves), key=attrgetter("seq")))]
 
 
-def _stays(entity: str, rows: Iterable[Any]) -> Iterator[Stay]:
-    place: Place | None = None
+def _stays(entity: str, rows: Iterable[Any]) -> Iterator[LoggedStay]:
+    place: LoggedPlace | None = None
     first, last = date.min, date.min
     for row in rows:
         last = local_day(row.at)
         if row.entity == entity:
             if row.operation in _ENDS:
                 if place is not None:
-                    yield Stay(place, first, last)
+                    yield LoggedStay(place, first, last)
                 place = None
             elif place is None:
                 # A record without a beginning in the log has always stood there.
@@ -69,20 +69,20 @@ def _stays(entity: str, rows: Iterable[Any]) -> Iterator[Stay]:
         elif place is not None and int(row.entity_id) in place:
             place = _carried(place, row)
             if row.operation is Operation.left_scope:
-                yield Stay(place, first, last)
+                yield LoggedStay(place, first, last)
                 first = last
     if place is not None:
-        yield Stay(place, first, None)
+        yield LoggedStay(place, first, None)
 
 
-def _place(row: Any) -> Place:
-    return Place(*(getattr(row, name) for name in PATH))
+def _place(row: Any) -> LoggedPlace:
+    return LoggedPlace(*(getattr(row, name) for name in PATH))
 
 
-def _carried(place: Place, move: Any) -> Place:
+def _carried(place: LoggedPlace, move: Any) -> LoggedPlace:
     """What stands in a unit has above it what the unit has."""
     level = place.index(int(move.entity_id))
-    return Place(*_place(move)[:level], *place[level:])
+    return LoggedPlace(*_place(move)[:level], *place[level:])
 
 
 def units_of(rows: Iterable[Any]) -> set[int]:

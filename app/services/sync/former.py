@@ -16,7 +16,7 @@ from app.clock import local_day, local_today
 from app.errors import Problem
 from app.models.kernel.access import Right
 from app.models.kernel.changes import Change, Operation
-from app.services.audit.stays import Stay, stays_of
+from app.services.audit.stays import LoggedStay, stays_of
 from app.services.kernel import actors
 from app.services.kernel.access import Actor, HeldGrant
 from app.services.kernel.manifest import manifest
@@ -70,7 +70,7 @@ class _Writer:
     right: Right
     written: set[str]
 
-    def during(self, stay: Stay, grants: Iterable[HeldGrant]) -> bool:
+    def during(self, stay: LoggedStay, grants: Iterable[HeldGrant]) -> bool:
         """With the grants that held on a day of the stay."""
         return self.at(stay.place, [grant for grant in grants if _meet(stay, grant)])
 
@@ -82,12 +82,12 @@ class _Writer:
         )
 
 
-def _meet(stay: Stay, grant: HeldGrant) -> bool:
+def _meet(stay: LoggedStay, grant: HeldGrant) -> bool:
     until = date.max if grant.valid_to is None else grant.valid_to
     return until >= stay.first and (stay.last is None or grant.valid_from <= stay.last)
 
 
-def _stays_before(session: Session, subject: Subject) -> list[Stay]:
+def _stays_before(session: Session, subject: Subject) -> list[LoggedStay]:
     """Where it has stood, and stands no more since a day that is not too long ago."""
     stays = stays_of(session, subject.tracked.entity, str(subject.id))
     if stays and stays[-1].last is None:
