@@ -1,7 +1,7 @@
 """ID tokens of OpenID Connect providers: their keys and signatures. What they claim is checked elsewhere.
 
 Verified by `cryptography` itself: jose has no EdDSA, and reads more of a token than it is asked to
-(docs/decisions/0002, 0059).
+(docs/decisions/0002, 0057).
 """
 
 import json

@@ -1,7 +1,7 @@
 """External identifiers: what other systems call our members, households and units, with their days.
 
 Each kind of record has its own table, so that what is true of every table about members is true of
-this one: it moves, merges and is erased with the record (docs/decisions/0061).
+this one: it moves, merges and is erased with the record (docs/decisions/0059).
 """
 
 from datetime import date

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0057"
+revision = "0054"
 down_revision = "0053"
 branch_labels = None
 depends_on = None
