@@ -112,7 +112,7 @@ class TestRights:
     def test_kinds_without_the_right_are_not_counted(
         self, api: Api, officer: Api, unit_id: UnitIds, begun: int
     ) -> None:
-        """How many families get help is told to nobody by a number either."""
+        """How many families get help is shown to nobody by a number either."""
         household = family(officer, unit_id["phuongvi-1"])
         for _ in range(3):
             body = {"kind": "gift", "given_on": local_today().isoformat(), "value_vnd": 500_000}

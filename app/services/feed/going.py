@@ -34,7 +34,7 @@ NOTHING: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event that a reader is told of: the place of the log, for a move the one that it came from, and
+    """An event that a reader gets: the place of the log, for a move the one that it came from, and
     its data."""
 
     place: Any
