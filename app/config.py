@@ -12,20 +12,13 @@ from tempfile import mkstemp
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.oidc_providers import OidcProvider, is_provider_url
 from app.security.secret_texts import new_secret
 from app.security.tokens import Keyring
 from app.vault import Vault
@@ -35,7 +28,6 @@ MIN_TOKEN_CHARS = 16
 # PKCS #8 and the older form of openssl; what else a file holds (EC PARAMETERS) is no key.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 
-_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _FOLDER = r"(?!\.{1,2}(?:/|$))[\w.-]+"
 _BUCKET = re.compile(rf"s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9](/{_FOLDER})*", re.ASCII)
 _ENDPOINT = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?", re.ASCII)
@@ -57,17 +49,6 @@ class Environment(StrEnum):
 class JwtAlgorithm(StrEnum):
     HS256 = "HS256"  # one server both signs and verifies
     ES256 = "ES256"  # others verify too, with /.well-known/jwks.json
-
-
-class OidcProvider(BaseModel):
-    """A provider of OpenID Connect by which officers may sign in. `issuer` as it names itself."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    issuer: Annotated[str, Field(max_length=300)]
-    client_id: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    scopes: Annotated[str, Field(pattern=r"^openid( [!-~]+)*$", max_length=200)] = "openid"
 
 
 class Settings(BaseSettings):
@@ -366,19 +347,6 @@ def _is_endpoint(value: str) -> bool:
         return _ENDPOINT.fullmatch(value) is not None and urlsplit(value).port != 0
     except ValueError:  # a port beyond 65535, an address that is none
         return False
-
-
-def is_provider_url(value: str, *, local: bool) -> bool:
-    """https, without a user and a fragment; `local`: also plain HTTP at this very machine."""
-    try:
-        url = urlsplit(value)
-        is_whole = bool(url.hostname) and url.port != 0 and "#" not in value
-    except ValueError:
-        return False
-    is_local = local and url.scheme == "http" and url.hostname in _LOCAL
-    has_user = "@" in url.netloc
-    plain = value.isascii() and value.isprintable() and " " not in value
-    return is_whole and plain and not has_user and (url.scheme == "https" or is_local)
 
 
 def _parts(secret: SecretStr | None) -> list[str]:

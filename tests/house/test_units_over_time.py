@@ -28,6 +28,8 @@ OF_ONE_TREE = {
     "count_privacy_requests": "work of today",
     "explain_access": "rights of today",
     # What one program asked for: it is in no unit.
+    "list_external_ids": "what other systems call a unit itself",
+    "list_feed_rows": "rows as they are now, from which a follower begins",
     "list_usage": "figures of an account",
     "list_campaign_coverage": "the work of a campaign, as it stands",
     "list_campaign_work": "the work of a campaign, as it stands",

@@ -84,15 +84,19 @@ class Receiver:
         return [each.seq for each in self.got]
 
 
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who hangs up is no error here."""
+
+
 @contextmanager
 def receiving(certificate: Callable[[], ssl.SSLContext] | None = None) -> Iterator[Receiver]:
     """A receiver that listens at a port of this machine, with TLS or without."""
     receiver = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
+    server = _QuietServer(("127.0.0.1", 0), _handler(receiver))
     server.daemon_threads = True
     if certificate is not None:
         server.socket = certificate().wrap_socket(server.socket, server_side=True)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up is no error here
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import time_machine
@@ -109,10 +110,10 @@ class TestLeases:
         meanwhile: list[int] = []
         post = Wire.post
 
-        def slowly(*args: object) -> object:
+        def slowly(*args: Any) -> object:
             monkeypatch.setattr(Wire, "post", post)
             meanwhile.append(senders.work_off(database))
-            return post(*args)  # type: ignore[arg-type]
+            return post(*args)
 
         monkeypatch.setattr(Wire, "post", slowly)
         assert send() == 1
@@ -133,9 +134,9 @@ class TestLeases:
         path = f"/v1/webhooks/{hook['id']}"
         post = Wire.post
 
-        def paused(*args: object) -> object:
+        def paused(*args: Any) -> object:
             program.post(f"{path}/pause")
-            return post(*args)  # type: ignore[arg-type]
+            return post(*args)
 
         monkeypatch.setattr(Wire, "post", paused)
         assert send() == 1

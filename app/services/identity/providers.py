@@ -15,8 +15,9 @@ from typing import Any, Final
 import urllib3
 
 from app import logs
-from app.config import OidcProvider, Settings, is_provider_url
+from app.config import Settings
 from app.errors import Problem
+from app.oidc_providers import OidcProvider, is_provider_url
 from app.security.id_tokens import BadIdToken, IdKey, UnverifiedToken, keys_of
 
 FRESH_SECONDS: Final = 3_600.0
