@@ -77,7 +77,7 @@ def people(database: Database, count: int, seed: int = 1) -> Iterator[dict[str, 
     for n in range(count):
         year = rng.randint(1940, 2005)
         yield {
-            "external_id": f"hoi_tinh|{seed}-{n}",
+            "external_id": f"hoitinh|{seed}-{n}",
             "full_name": f"{rng.choice(FAMILY)} {rng.choice(MIDDLE)} {rng.choice(GIVEN)}",
             "birth_date": f"{year}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}",
             "branch_id": branches[n % len(branches)],

@@ -281,6 +281,7 @@ READS: dict[str, Expected] = {
     "/v1/jobs/{job_id}": of_family,
     "/v1/feed?kinds=member&unit={branch_id}&limit=1000": of_member,
     "/v1/feed?kinds=poverty_status&limit=1000": of_family,
+    "/v1/feed/rows?kind=poverty_status&limit=1000": of_family,
     "/v1/changes?kinds=poverty_status": of_family,
     "/v1/changes?kinds=member&entity_id={member_id}": of_member,
     "/v1/changes/history?entity=support&entity_id={support_id}": of_family,

@@ -116,6 +116,12 @@ def all_sealed(database: Database, branch: Branch) -> None:
     visit = {"visited_on": day(0), "visitors": ["Bà Lan"], "note": "Nhà dột"}
     made(branch.officer.post(f"/v1/households/{branch.ids['household_id']}/visits", json=visit))
     whole(branch.officer, PDF)
+    push = f"/v1/bulk/members?unit={branch.branch}&batch=b&chunk=0"
+    line = b'{"full_name": "H\xc3\xa0 Th\xe1\xbb\x8b D\xc3\xb2ng", "birth_date": "1990"}\n'
+    pushed = branch.officer.post(
+        push, content=line, headers={"content-type": "application/x-ndjson"}
+    )
+    assert pushed.status_code == 200, pushed.text
     jobs.work_off(database)
     with writing(database) as session:
         for model, name in sealed():

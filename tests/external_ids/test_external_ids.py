@@ -30,7 +30,7 @@ def two(officer: Api) -> list[Json]:
 
 
 def body_of(member: Json, **more: Any) -> Json:
-    return {"member_id": member["id"], "system": "hoi_tinh", "value": "HV-1"} | more
+    return {"member_id": member["id"], "system": "hoitinh", "value": "HV-1"} | more
 
 
 def listed(api: Api, member: Json) -> list[Json]:
@@ -46,8 +46,8 @@ class TestEnter:
             "member_id": two[0]["id"],
             "household_id": None,
             "unit_id": None,
-            "external_id": "hoi_tinh|HV-1",
-            "system": "hoi_tinh",
+            "external_id": "hoitinh|HV-1",
+            "system": "hoitinh",
             "value": "HV-1",
             "valid_from": local_today().isoformat(),
             "valid_to": None,
@@ -58,7 +58,7 @@ class TestEnter:
         refused(officer.post("/v1/external-ids", json=body_of(two[1])), 409, "external_id_taken")
         assert listed(officer, two[0]) == [item]
         assert listed(officer, two[1]) == []
-        found = done(officer.get("/v1/members?external_id=HOI_TINH|HV-1"))["items"]
+        found = done(officer.get("/v1/members?external_id=HOITINH|HV-1"))["items"]
         assert [each["id"] for each in found] == [two[0]["id"]]
         with writing(database) as session:
             logged = session.exec(
@@ -112,7 +112,7 @@ class TestEnter:
         )
         item = made(api.as_("phuongvi").post("/v1/external-ids", json=body_of(two[0])))
         refused(stranger.delete(f"/v1/external-ids/{item['id']}"), 404, "not_found")
-        assert stranger.get("/v1/members?external_id=hoi_tinh|HV-1").json()["items"] == []
+        assert stranger.get("/v1/members?external_id=hoitinh|HV-1").json()["items"] == []
 
 
 class TestEnd:
@@ -124,7 +124,7 @@ class TestEnd:
         [ended] = listed(officer, two[0])
         yesterday = (local_today() - timedelta(days=1)).isoformat()
         assert (ended["valid_to"], ended["revision"]) == (yesterday, 2)
-        assert done(officer.get("/v1/members?external_id=hoi_tinh|HV-1"))["items"] == []
+        assert done(officer.get("/v1/members?external_id=hoitinh|HV-1"))["items"] == []
         made(officer.post("/v1/external-ids", json=body_of(two[1])))
         refused(officer.delete(f"/v1/external-ids/{uuid4()}"), 404, "not_found")
 
@@ -132,7 +132,7 @@ class TestEnd:
 class TestSystems:
     def test_are_listed(self, officer: Api) -> None:
         items = done(officer.get("/v1/external-systems"))["items"]
-        assert {"hoi_tinh", "ho_ngheo", "khac"} <= {each["code"] for each in items}
+        assert {"hoitinh", "ho_ngheo", "khac"} <= {each["code"] for each in items}
 
     def test_of_one_province_and_of_an_installation(
         self, officer: Api, database: Database, two: list[Json], tmp_path: Any
@@ -163,7 +163,7 @@ class TestMerge:
         body = {"other_id": gone["id"], "reason": "Trùng người"}
         merge = made(officer.post(f"/v1/members/{kept['id']}/merges", json=body))
         assert {each["value"] for each in listed(officer, kept)} == {"HV-1", "HV-2"}
-        [found] = done(officer.get("/v1/members?external_id=hoi_tinh|HV-2"))["items"]
+        [found] = done(officer.get("/v1/members?external_id=hoitinh|HV-2"))["items"]
         assert found["id"] == kept["id"]
         done(officer.post(f"/v1/merges/{merge['id']}/undo"))
         assert [each["value"] for each in listed(officer, gone)] == ["HV-2"]
@@ -204,11 +204,11 @@ def test_is_found_after_the_keys_were_rotated(
     officer: Api, database: Database, two: list[Json]
 ) -> None:
     item = made(officer.post("/v1/external-ids", json=body_of(two[0])))
-    key = key_of(database.vault, "hoi_tinh|HV-1")
+    key = key_of(database.vault, "hoitinh|HV-1")
     with database.writing() as session:
         row = session.exec(select(MemberExternalId)).one()
         assert row.key == key
         row_id = row.id
         found = records.resealed(session, row_id, {"value": "HV-2"})
-    assert found == {"key": key_of(database.vault, "hoi_tinh|HV-2")}
+    assert found == {"key": key_of(database.vault, "hoitinh|HV-2")}
     assert str(row_id) == item["id"]

@@ -18,6 +18,7 @@ NO_TEXT = {
     *("password", "new_password", "current_password", "token", "code"),
     *("TokenForm.username", "TokenForm.client_id", "TokenForm.client_secret"),
     *("OperationBatch.cursor", "ExportCreate.since"),
+    *("TokenForm.nonce_proof", "TokenForm.subject_token", "TokenForm.subject_token_type"),
     *("TokenForm.refresh_token", "TokenForm.scope", "RevokeForm.token_type_hint"),
 }
 BREAKS = ["\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"]

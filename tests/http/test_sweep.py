@@ -37,6 +37,7 @@ from tests.helpers.captures import hold, send, tapped
 from tests.helpers.client import Api, writing
 from tests.helpers.meetings import announced
 from tests.helpers.operations import operation, verdicts
+from tests.helpers.programs import ABOUT
 from tests.helpers.when_run import WhenRun, resolved
 
 EVERYBODY = "HOISO_SWEEP_EVERYBODY" in os.environ
@@ -54,6 +55,10 @@ NOT_OF_A_BRANCH = {
     "number",
     "code",
     "indicator",
+    # Names of what the API has, and not of records.
+    *("kind", "entity", "code_list"),
+    # Of a provider of OpenID Connect, which the server of these tests has not: test_external_sign_in.py.
+    "login_id",
 }
 # Of the province alone, made by long work.
 LEFT_OUT = {"anonymisation_id", "check_id", "erasure_id"}
@@ -74,6 +79,7 @@ class Branch:
         self.ids["member_id"] = self.member
         self._people(api, database, unit_id)
         self._family()
+        self._other_systems()
         self._meeting(database, unit_id)
         self.make("export_id", "/v1/exports", kinds=["member"])
         self.ids["name"] = "member.ndjson"
@@ -158,6 +164,24 @@ class Branch:
         path = self.make("path_id", f"{house}/escape-paths", **planned)
         self.ids["step_id"] = path["steps"][0]["id"]
 
+    def _other_systems(self) -> None:
+        """A program that soon ends, with its secret and its webhook; what other systems call records."""
+        program = invited(
+            self.officer,
+            "phan-mem",
+            self.branch,
+            grants=[{"unit_id": self.branch, "role": "integration_reader"}],
+            **ABOUT,
+            valid_to=day(5),
+        )
+        secrets = done(self.officer.get(f"/v1/accounts/{program['id']}/credentials"))["items"]
+        self.ids["credential_id"] = secrets[0]["id"]
+        url = "https://so-noi-vu.example.vn/hoiso"
+        self.make("webhook_id", "/v1/webhooks", account_id=program["id"], url=url)
+        for owner in ("unit_id", "household_id", "member_id"):
+            named = {owner: self.branch if owner == "unit_id" else self.ids[owner]}
+            self.make("external_id", "/v1/external-ids", **named, system="khac", value=owner)
+
     def _meeting(self, database: Database, unit_id: Ids) -> None:
         event, session = announced(self.officer, host_unit_ids=[self.branch])
         self.ids |= {"event_id": event, "session_id": session}
@@ -223,7 +247,7 @@ def outsiders(api: Api, database: Database, unit_id: Ids) -> None:
             name,
             commune,
             grants=grants,
-            kind=kind,
+            **(ABOUT if kind == "client" else {}),
         )
 
 

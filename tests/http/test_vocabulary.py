@@ -36,6 +36,8 @@ SELECTS = {
     "explain_figure": {"period"},
     "list_absentees": {"kind", "meetings"},
     "list_agenda": {"mine"},
+    "list_feed_rows": {"kind"},
+    "list_webhook_attempts": {"failed"},
     "list_appointments": {"all", "expiring_within"},
     "list_children": {"include_closed"},
     "list_events": {"mine"},

@@ -69,7 +69,7 @@ def women(branch: int, count: int, start: int = 0) -> list[Json]:
     words = ("Hà", "Liên", "Mận", "Đào", "Nga", "Tuyết", "Vân", "Yến", "Bưởi", "Cúc")
     return [
         {
-            "external_id": f"hoi_tinh|{n}",
+            "external_id": f"hoitinh|{n}",
             "full_name": f"Khổng {words[n // 100 % 10]} {words[n // 10 % 10]} {words[n % 10]}",
             "birth_date": f"{1950 + n % 50}-{n % 12 + 1:02}-{n % 27 + 1:02}",
             "branch_id": branch,
@@ -109,9 +109,9 @@ class TestVerdicts:
         assert (end["done"], end["created"], end["refused"]) == (True, 1, 1)
         member = done(officer.get(f"/v1/members/{found[0]['id']}"))
         assert (member["full_name"], member["phone"]) == (new["full_name"], "+84912345678")
-        [listed] = done(officer.get("/v1/members?external_id=hoi_tinh|0"))["items"]
+        [listed] = done(officer.get("/v1/members?external_id=hoitinh|0"))["items"]
         assert listed["id"] == member["id"]
-        assert done(officer.get("/v1/members?external_id=hoi_tinh|1"))["items"] == []
+        assert done(officer.get("/v1/members?external_id=hoitinh|1"))["items"] == []
         with writing(database) as session:
             logged = session.exec(select(Change).where(col(Change.entity_id) == member["id"])).all()
         assert [each.source for each in logged] == [ChangeSource.import_] * 2
@@ -162,7 +162,7 @@ class TestVerdicts:
                 lines_of(
                     line | {"citizen_id": "25168001234"},
                     line
-                    | {"external_id": "hoi_tinh|9", "branch_id": None, "branch": "Chi hội khu 11"},
+                    | {"external_id": "hoitinh|9", "branch_id": None, "branch": "Chi hội khu 11"},
                 ),
             )
         )
@@ -395,7 +395,7 @@ class TestRights:
         self, api: Api, database: Database, unit_id: Ids
     ) -> None:
         theirs = done(api.as_("tienluong").get("/v1/members?limit=1"))["items"][0]
-        body = {"member_id": theirs["id"], "system": "hoi_tinh", "value": "T1"}
+        body = {"member_id": theirs["id"], "system": "hoitinh", "value": "T1"}
         assert api.as_("tienluong").post("/v1/external-ids", json=body).status_code == 201
         before = everyone(database)
         officer, unit = api.as_("phuongvi"), unit_id["phuongvi"]
@@ -404,7 +404,7 @@ class TestRights:
                 officer,
                 unit,
                 lines_of(
-                    {"external_id": "hoi_tinh|T1", "phone": "0912345678"},
+                    {"external_id": "hoitinh|T1", "phone": "0912345678"},
                     {"id": theirs["id"], "phone": "0912345678"},
                     {"id": str(uuid4()), "phone": "0912345678"},
                 ),

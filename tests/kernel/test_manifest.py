@@ -129,7 +129,8 @@ class TestInstalling:
         few = [each for each in capabilities.CAPABILITIES if each.name in known]
         try:
             capabilities.install(few)
-            assert set(manifest.manifest().by_entity) == {"account", "device", "grant", "unit"}
+            of_identity = {"account", "client_secret", "device", "external_login", "grant"}
+            assert set(manifest.manifest().by_entity) == {*of_identity, "unit"}
             assert not any(sa.event.contains(Session, *each) for each in account.LISTENERS)
         finally:
             capabilities.install()

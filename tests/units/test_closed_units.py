@@ -25,6 +25,8 @@ NOTHING_NEW = {
     "match_member": "looks for records",
     "simulate_poverty_standard": "computes, and keeps no result of the unit",
     "publish_poverty_edition": "publishes years that are over, also those of a province that has ended",
+    "create_external_id": "what other systems called a unit is looked up after its end",
+    **dict.fromkeys(("create_webhook", "update_webhook"), "reads what was in it, as the feed does"),
     "create_export": "reads, also what was in a unit that has closed",
     "create_anonymisation_policy": "what a unit has left behind is anonymised after its end",
     "create_reorganisation": "a draft: what prevents it is in its preview",

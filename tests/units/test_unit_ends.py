@@ -55,6 +55,7 @@ OF_OTHERS = {
     *("figure_day", "figure_shared"),
     "file",
     *("bulk_export", "bulk_read"),
+    *("unit_external_id", "webhook_endpoint"),
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.config import Settings
 from app.services.webhooks import addresses
 from app.services.webhooks.addresses import target_of
-from app.services.webhooks.wire import Said, Wire
+from app.services.webhooks.wire import ReceiverAnswer, Wire
 from tests.webhooks import certificates
 from tests.webhooks.receiver import Receiver, receiving
 
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-def posted(settings: Settings, url: str) -> Said:
+def posted(settings: Settings, url: str) -> ReceiverAnswer:
     with Wire(settings) as wire:
         return wire.post(target_of(url, LOCAL), {"webhook-id": "1"}, b"{}")
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from app.api.http.conditional import entity
 from app.api.http.deps import ActorDep
 from app.api.http.paging import STREAMED, listing
+from app.api.http.problems import problem_response
 from app.api.http.routing import Router
 from app.api.http.server import server_of
 from app.models.identity.clients import (
@@ -27,7 +28,11 @@ ProgramPath = Annotated[UUID, Path(description="Id of the account of a program."
 CredentialPath = Annotated[UUID, Path(description="Id of the secret.")]
 
 
-@router.get("/{account_id}/credentials", response_model=CredentialList)
+@router.get(
+    "/{account_id}/credentials",
+    response_model=CredentialList,
+    responses={409: problem_response()},
+)
 def list_credentials(
     db: Connection, actor: ActorDep, request: Request, account_id: ProgramPath
 ) -> CredentialList:
@@ -65,7 +70,9 @@ def revoke_credential(
     credentials.revoke(session, signin, actor, account_id, credential_id)
 
 
-@router.get("/{account_id}/usage", response_model=UsagePage, responses=STREAMED)
+@router.get(
+    "/{account_id}/usage", response_model=UsagePage, responses={**STREAMED, 409: problem_response()}
+)
 def list_usage(
     db: Connection,
     actor: ActorDep,

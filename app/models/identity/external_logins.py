@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
-from app.models.base import Input, Output, Revised, Uuid, key_text, new_id
+from app.models.base import Input, Output, Revised, Uuid, key_text, line, new_id
 
 
 class ExternalLogin(Revised, table=True):
@@ -46,7 +46,7 @@ Subject = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern
 class ExternalLoginCreate(Input):
     """`issuer`: one of `GET /v1/auth/providers`; `subject`: the `sub` by which it names the person."""
 
-    issuer: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    issuer: Annotated[str, *line(300)]
     subject: Subject
 
 

@@ -65,7 +65,7 @@ def _reference(value: object) -> object:
 
 
 ExternalRef = Annotated[
-    str, BeforeValidator(_reference), Field(max_length=161, examples=["hoi_tinh|HV-000123"])
+    str, BeforeValidator(_reference), Field(max_length=161, examples=["hoitinh|HV-000123"])
 ]
 
 

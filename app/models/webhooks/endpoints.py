@@ -6,13 +6,14 @@ from typing import Annotated, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from pydantic import MISSING, BeforeValidator, StringConstraints
+from pydantic import MISSING, BeforeValidator
 from pydantic import Field as Constraint
 from sqlmodel import Field, SQLModel
 
 from app.models.base import (
     Input,
     ListQuery,
+    Names,
     Output,
     Page,
     Revised,
@@ -147,7 +148,7 @@ def _whole(value: object) -> object:
 
 WebhookUrl = Annotated[
     str,
-    StringConstraints(min_length=10, max_length=500),
+    *line(500, 10),
     Constraint(examples=["https://so-noi-vu.example.vn/hoiso"]),
 ]
 WebhookKinds = Annotated[list[NewsKindName], Constraint(max_length=MOST_KINDS)]
@@ -160,7 +161,7 @@ class WebhookCreate(Input):
     account may read. `after`: the `seq` from which on it is sent, by default what happens from now on."""
 
     id: UUID | None = None
-    account_id: UUID | None = None
+    account_id: Annotated[UUID, Names("account", anywhere=True)] | None = None
     url: WebhookUrl
     unit_id: UnitId | None = None
     kinds: WebhookKinds = []

@@ -35,7 +35,7 @@ class _Away(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class ProviderMetadata:
     """What a provider says of itself, and its keys."""
 
     authorization_endpoint: str
@@ -51,10 +51,10 @@ class RemoteProvider:
         self._local = local
         self._fetch = fetch or _fetched
         self._lock = threading.Lock()
-        self._known: Published | None = None
+        self._known: ProviderMetadata | None = None
         self._at = self._failed_at = self._looked_at = -STALE_SECONDS
 
-    def published(self) -> Published | None:
+    def published(self) -> ProviderMetadata | None:
         """None while the provider is away and was not heard from for a day."""
         with self._lock:
             return self._current(time.monotonic())
@@ -73,12 +73,12 @@ class RemoteProvider:
                 raise Problem("provider_away", provider=self.provider.name, retry_after=10)
             return known.keys
 
-    def _current(self, now: float) -> Published | None:
+    def _current(self, now: float) -> ProviderMetadata | None:
         if self._known is not None and now - self._at < FRESH_SECONDS:
             return self._known
         return self._asked(now)
 
-    def _asked(self, now: float) -> Published | None:
+    def _asked(self, now: float) -> ProviderMetadata | None:
         """What it says now; while it is away, what it said within a day."""
         if now - self._failed_at >= FAILED_SECONDS:
             try:
@@ -88,7 +88,7 @@ class RemoteProvider:
                 logs.warning("provider_away", issuer=self.provider.issuer, error=str(error))
         return self._known if now - self._at < STALE_SECONDS else None
 
-    def _ask(self) -> Published:
+    def _ask(self) -> ProviderMetadata:
         found = self._json(self.provider.issuer.rstrip("/") + _WELL_KNOWN)
         if found.get("issuer") != self.provider.issuer:
             raise _Away("it names another issuer")
@@ -97,7 +97,7 @@ class RemoteProvider:
             keys = keys_of(self._json(self._url(found, "jwks_uri")))
         except ValueError as error:
             raise _Away(str(error)) from error
-        return Published(urls[0], urls[1], keys)
+        return ProviderMetadata(urls[0], urls[1], keys)
 
     def _url(self, found: Mapping[str, Any], name: str) -> str:
         url = found.get(name)

@@ -48,7 +48,7 @@ _NOT_PUBLIC: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ReceiverAddress:
     """An address of a receiver, in its parts."""
 
     scheme: str
@@ -64,7 +64,7 @@ class Target:
         return host if self.port == usual else f"{host}:{self.port}"
 
 
-def target_of(url: str, allowed: Sequence[Network]) -> Target:
+def target_of(url: str, allowed: Sequence[Network]) -> ReceiverAddress:
     """The parts of an address; 422 for what is none, and for what by its text alone is not public."""
     parts = _parts(url)
     host, port = _host(parts, allowed), _port(parts)
@@ -72,7 +72,7 @@ def target_of(url: str, allowed: Sequence[Network]) -> Target:
         raise invalid("webhook_not_https", _POINTER)
     query = f"?{parts.query}" if parts.query else ""
     usual = 443 if parts.scheme == "https" else 80
-    return Target(parts.scheme, host, port or usual, (parts.path or "/") + query)
+    return ReceiverAddress(parts.scheme, host, port or usual, (parts.path or "/") + query)
 
 
 def _parts(url: str) -> SplitResult:

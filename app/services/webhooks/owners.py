@@ -49,7 +49,8 @@ def hold_endpoint(
 ) -> WebhookEndpoint:
     """A webhook that the actor may manage, kept from all others until the commit."""
     account_id = session.execute(_ACCOUNT_OF, {"endpoint_id": endpoint_id}).scalar_one_or_none()
-    if account_id is None:
+    is_own = account_id == actor.account_id
+    if account_id is None or not (is_own or actor.reach(Right.accounts_read)):
         raise not_found()
     hold_owner(session, actor, account_id, gives=gives)
     endpoint = session.get(WebhookEndpoint, endpoint_id, with_for_update=True)

@@ -27,7 +27,7 @@ from app.services.kernel import access_log
 from app.services.kernel.shown import shown
 from app.services.webhooks import bodies, pausing, positions, retries, waiting
 from app.services.webhooks.waiting import MustPause, Waiting
-from app.services.webhooks.wire import Said, Wire
+from app.services.webhooks.wire import ReceiverAnswer, Wire
 
 # Then the thread is for another receiver; what was read longer ago is read again, by the rights of then.
 _TURN_SECONDS: Final = 20.0
@@ -170,7 +170,7 @@ class _Sender:
         body = bodies.body_of(event, found.epoch)
         headers = bodies.signed(found.secrets, webhook_id, now, body, seq, previous)
         if found.target is None:
-            said = Said(None, WebhookError.address_refused, 0)
+            said = ReceiverAnswer(None, WebhookError.address_refused, 0)
         else:
             said = wire.post(found.target, headers, body)
         self.tries += 1
@@ -204,7 +204,7 @@ class _Sender:
         return moved and said.error is None
 
     def _outcome(
-        self, found: Waiting, seq: int, said: Said, failures: int, since: datetime
+        self, found: Waiting, seq: int, said: ReceiverAnswer, failures: int, since: datetime
     ) -> tuple[dict[str, Any], WebhookPause | None]:
         """What is written of the position, and why the webhook is paused, if it is."""
         now = utc_now()

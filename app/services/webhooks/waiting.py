@@ -20,7 +20,7 @@ from app.services.kernel.access import Actor
 from app.services.kernel.due import asks_until
 from app.services.kernel.manifest import manifest
 from app.services.webhooks import keys, owners
-from app.services.webhooks.addresses import Target, target_of
+from app.services.webhooks.addresses import ReceiverAddress, target_of
 
 # Read at once: what is read is sent within a turn, or read again.
 _PAGE: Final = 100
@@ -44,7 +44,7 @@ class Waiting:
     no longer be sent to."""
 
     owner: Actor
-    target: Target | None
+    target: ReceiverAddress | None
     secrets: Sequence[str]
     purpose: WebhookPurpose
     events: Sequence[dict[str, Any]]
@@ -118,7 +118,7 @@ def _may_go(db: Connection, events: Sequence[dict[str, Any]]) -> Sequence[dict[s
     return events[:held]
 
 
-def _target(db: Connection, url: str) -> Target | None:
+def _target(db: Connection, url: str) -> ReceiverAddress | None:
     try:
         return target_of(url, settings_of(db).webhook_allowed_networks)
     except Problem:

@@ -18,7 +18,7 @@ import httpcore2
 from app.config import Network, Settings
 from app.models.webhooks.attempts import WebhookError
 from app.services.webhooks import addresses
-from app.services.webhooks.addresses import Target
+from app.services.webhooks.addresses import ReceiverAddress
 
 CONNECT_SECONDS: Final = 5.0
 # From the look-up of the name to the last byte of the answer.
@@ -37,7 +37,7 @@ class NameUnknown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReceiverAnswer:
     """What became of one request. `status` is None where no answer came; `answer` has its first bytes."""
 
     status: int | None
@@ -70,7 +70,9 @@ class Wire:
     ) -> None:
         self._pool.close()
 
-    def post(self, target: Target, headers: Mapping[str, str], body: bytes) -> Said:
+    def post(
+        self, target: ReceiverAddress, headers: Mapping[str, str], body: bytes
+    ) -> ReceiverAnswer:
         """Send it, once; never raises for what a receiver or a network does."""
         began = time.monotonic()
         self._backend.begin(began + TOTAL_SECONDS, plain=target.scheme == "http")
@@ -80,12 +82,12 @@ class Wire:
             found = _error_of(error)
             if found is None:
                 raise
-            return Said(None, found, _since(began))
+            return ReceiverAnswer(None, found, _since(began))
         retry_after = given.get(b"retry-after", b"").decode("latin-1") or None
-        return Said(status, _refusal(status), _since(began), answer, retry_after)
+        return ReceiverAnswer(status, _refusal(status), _since(began), answer, retry_after)
 
     def _ask(
-        self, target: Target, headers: Mapping[str, str], body: bytes
+        self, target: ReceiverAddress, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, str, dict[bytes, bytes]]:
         # In its parts, so that no second parser reads it in another way.
         url = httpcore2.URL(
