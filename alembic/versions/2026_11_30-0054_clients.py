@@ -81,6 +81,10 @@ def upgrade() -> None:
     op.add_column("account", sa.Column("contact", sa.String(200), nullable=True))
     op.add_column("account", sa.Column("networks", _JSON, nullable=True))
     op.add_column("account", sa.Column("valid_to", sa.Date(), nullable=True))
+    ends = sa.text("valid_to IS NOT NULL")
+    op.create_index(
+        "ix_account_valid_to", "account", ["valid_to"], sqlite_where=ends, postgresql_where=ends
+    )
     op.add_column("auth_session", sa.Column("key_id", _ID, nullable=True))
     _move(op.get_bind())
     op.drop_column("account", "secret_digest")
@@ -117,6 +121,7 @@ def downgrade() -> None:
     )
     op.execute(sa.update(_ACCOUNT).values(secret_digest=newest))
     op.drop_column("auth_session", "key_id")
+    op.drop_index("ix_account_valid_to", "account")
     for name in ("valid_to", "networks", "contact", "purpose"):
         op.drop_column("account", name)
     op.drop_table("client_usage")

@@ -16,6 +16,7 @@ SMALL = {
     "figure_stale",
     "auth_session",
     "device",
+    "webhook_secret",
 }
 
 

@@ -49,6 +49,13 @@ class Account(Revised, table=True):
         sa.UniqueConstraint("username", name="uq_account_username"),
         sa.Index("uq_account_member_id", "member_id", unique=True),
         sa.Index("ix_account_unit_id", "unit_id"),
+        # Programs alone end by a day.
+        sa.Index(
+            "ix_account_valid_to",
+            "valid_to",
+            sqlite_where=sa.text("valid_to IS NOT NULL"),
+            postgresql_where=sa.text("valid_to IS NOT NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True, sa_type=Uuid)
