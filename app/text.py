@@ -143,6 +143,7 @@ def _words_of(text: str) -> list[tuple[str, str | None]]:
     return [(bare, marked) for bare, marked in words if bare]
 
 
+@lru_cache(maxsize=8_000)
 def search_key(full_name: str, given_name: str | None = None) -> str:
     """What a search compares with: "Đỗ Thị Hoà" gives " do=3d{o| thi=5thi hoa=1hoa /hoa=1hoa ".
 
@@ -226,6 +227,7 @@ def _given_at(words: Sequence[str], given_name: str | None) -> tuple[int, int]:
     return len(words) - 1, len(words)
 
 
+@lru_cache(maxsize=8_000)
 def normalise_phone(text: str) -> str | None:
     """The number in E.164 (+84912345678), read as Vietnamese unless it has a country code.
 

@@ -27,6 +27,8 @@ class Vault:
         self._first = next(iter(self._keys))
         # Pages of one list hold the same values again and again while somebody scrolls.
         self._opened = lru_cache(maxsize=20_000)(self._open)
+        # A value that is written goes into its row and into the log.
+        self._sealed = lru_cache(maxsize=20_000)(self._seal)
 
     @property
     def is_rotating(self) -> bool:
@@ -35,8 +37,7 @@ class Vault:
 
     def seal(self, value: str, field: str) -> str:
         """Text for the database; only `open` with the same field gives the value back."""
-        sealed = self._keys[self._first].sealer.seal(value.encode(), field.encode())
-        return f"{self._first}.{sealed}"
+        return self._sealed(value, field) if len(value) < _LONG else self._seal(value, field)
 
     def open(self, sealed: str, field: str) -> str:
         """The value; ValueError when no key of ours sealed it for this field."""
@@ -45,6 +46,10 @@ class Vault:
     def seeds_for(self, purpose: str) -> list[bytes]:
         """32 bytes for another use under every key, the first one first, without revealing it."""
         return [key.seed_for(purpose) for key in self._keys.values()]
+
+    def _seal(self, value: str, field: str) -> str:
+        sealed = self._keys[self._first].sealer.seal(value.encode(), field.encode())
+        return f"{self._first}.{sealed}"
 
     def _open(self, sealed: str, field: str) -> str:
         name, _, text = sealed.partition(".")

@@ -28,7 +28,7 @@ from sqlmodel import SQLModel, col
 
 from app.clock import utc_now
 from app.config import Environment, Settings
-from app.db import Database
+from app.db import Database, take_time
 from app.models.base import new_id
 from app.models.kernel.access import Grant, Role
 from app.models.kernel.accounts import Account, AccountKind, AccountStatus
@@ -168,6 +168,7 @@ def fill(database: Database, people: int) -> list[DemoUnit]:
         session.connection().execute(sa.insert(Unit), [unit_row(unit) for unit in units])
     tables = [SQLModel.metadata.tables[name] for name in ("member", "member_identifier")]
     with database.writer.begin() as connection:
+        take_time(connection)
         for index in [index for table in tables for index in table.indexes]:
             index.drop(connection)
     everybody = members_of(units)
@@ -176,10 +177,12 @@ def fill(database: Database, people: int) -> list[DemoUnit]:
         names |= {row["sort_key"]: row["search_key"] for row in chunk}
         digests = [row for member in chunk for row in identifiers.rows_of(database.vault, member)]
         with database.writer.begin() as connection:
+            take_time(connection)
             write(connection, Member, chunk)
             write(connection, MemberIdentifier, digests)
     entries = [{"sort_key": key, "search_key": value} for key, value in names.items()]
     with database.writer.begin() as connection:
+        take_time(connection)
         write(connection, NameEntry, entries)
         write(connection, NameWord, name_dictionary.words_of(entries))
         for index in [index for table in tables for index in table.indexes]:

@@ -16,7 +16,7 @@ Nobody is compared with everybody, but with
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -27,13 +27,14 @@ from app.db import AnySelect, chunks, on_sqlite, vault_of
 from app.models.base import json_type, table_of
 from app.models.duplicates.duplicates import Reason
 from app.models.kernel.units import Unit
-from app.models.members.members import Identifier, Member, MemberIdentifier
+from app.models.members.members import Identifier, Member, MemberIdentifier, MemberStatus
 from app.services.duplicates.compared import (
     WHOLE_DATE,
     Candidate,
     ComparedMember,
     ComparedPerson,
     MatchedPerson,
+    words_of,
 )
 from app.services.kernel.access import Db
 from app.services.members.identifiers import digests_of
@@ -201,6 +202,36 @@ def _communes_of(db: Db, branch_ids: Iterable[Any]) -> dict[int, int | None]:
     return found
 
 
+# A commune is read to its end, and few of it are like anybody: the others' ids and states are not made.
+_SCANNED = tuple(
+    sa.type_coerce(column, sa.types.NullType()).label(column.key)
+    if column.key in ("id", "status")
+    else column
+    for column in _KNOWN
+)
+
+
+class _Known(NamedTuple):
+    """A row of `_KNOWN`."""
+
+    id: UUID
+    province_id: int
+    commune_id: int | None
+    branch_id: int
+    full_name: str
+    search_key: str
+    birth_date: str
+    birth_year: int
+    status: MemberStatus
+
+
+def _whole(row: Any) -> _Known:
+    found = _Known(*row)
+    given: Any = found.id  # 16 bytes on SQLite
+    id_ = given if isinstance(given, UUID) else UUID(bytes=given)
+    return found._replace(id=id_, status=MemberStatus(found.status))
+
+
 class _Commune:
     """The members of one commune, as far as these people can be among them."""
 
@@ -209,14 +240,24 @@ class _Commune:
         self.by_branch: dict[tuple[int, int], list[ComparedMember]] = defaultdict(list)
         self.by_date: dict[str, list[ComparedMember]] = defaultdict(list)
         self.years: dict[tuple[str, ...], set[int]] = defaultdict(set)
-        for row in db.execute(_those_born(commune_id, people)):
-            known = ComparedMember.of(row)
-            words = known.words.ordered
-            self.by_name[words, row.birth_year].append(known)
-            self.years[words].add(row.birth_year)
-            self.by_branch[row.branch_id, row.birth_year].append(known)
-            if len(row.birth_date) == WHOLE_DATE:
-                self.by_date[row.birth_date].append(known)
+        names = {each.words.ordered for each in people}
+        branches = {(each.person.branch_id, each.year) for each in people}
+        dates = {each.person.birth_date for each in people}
+        for row in db.execute(_those_born(commune_id, people)).all():
+            words = words_of(row.search_key).ordered
+            here, date = (row.branch_id, row.birth_year), row.birth_date
+            in_branch, on_day = here in branches, date in dates and len(date) == WHOLE_DATE
+            named = words in names
+            if not (named or in_branch or on_day):
+                continue
+            known = ComparedMember.of(_whole(row))
+            if named:
+                self.by_name[words, row.birth_year].append(known)
+                self.years[words].add(row.birth_year)
+            if in_branch:
+                self.by_branch[here].append(known)
+            if on_day:
+                self.by_date[date].append(known)
 
     def find(self, people: Iterable[MatchedPerson]) -> None:
         for each in people:
@@ -232,7 +273,7 @@ class _Commune:
 
 
 def _those_born(commune_id: int, people: Sequence[MatchedPerson]) -> AnySelect:
-    statement: AnySelect = sa.select(*_KNOWN).where(col(Member.commune_id) == commune_id)
+    statement: AnySelect = sa.select(*_SCANNED).where(col(Member.commune_id) == commune_id)
     years = [each.year for each in people if each.year is not None]
     if len(years) < len(people):
         return statement  # of somebody no year is known

@@ -55,6 +55,9 @@ OWNED: Final[Mapping[str, Owned]] = {
 }
 
 
+_PATH: Final = ("province_id", "commune_id", "branch_id")
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """A record gets an identifier; `ref` is where it comes from, for the change log."""
@@ -124,7 +127,7 @@ def name_many(
     new = [each for each in namings if known.get(each.external_id) is None]
     if any(known.get(e.external_id, e.record_id) != e.record_id for e in namings):
         raise Problem("external_id_taken")
-    provinces = _provinces(session, owned, [each.record_id for each in new])
+    paths = _paths(session, owned, [each.record_id for each in new])
     rows = []
     for each in new:
         system, _, value = each.external_id.partition("|")
@@ -132,7 +135,11 @@ def name_many(
             {
                 "id": new_id(),
                 owned.column: each.record_id,
-                **({} if entity == "unit" else {"province_id": provinces[each.record_id]}),
+                **(
+                    {}
+                    if entity == "unit"
+                    else {"province_id": paths[each.record_id]["province_id"]}
+                ),
                 "system": system,
                 "value": value,
                 "key": key_of(vault, each.external_id),
@@ -145,17 +152,22 @@ def name_many(
             }
         )
     insert_many(session, owned.model, rows)
+    session.info[f"{entity}_paths"] = paths  # the log asks for the units of each
     changes.record_created(session, owned.model, rows, [e.ref for e in new if e.ref is not None])
+    session.info.pop(f"{entity}_paths", None)
 
 
-def _provinces(db: Db, owned: Owned, record_ids: Sequence[Any]) -> dict[Any, int | None]:
+def _paths(db: Db, owned: Owned, record_ids: Sequence[Any]) -> dict[Any, dict[str, Any]]:
+    """Where the records stand: province, commune and branch."""
     record = owned.record
-    found: dict[Any, int | None] = {}
+    found: dict[Any, dict[str, Any]] = {}
     for chunk in chunks(record_ids):
-        statement: AnySelect = sa.select(col(record.id), col(record.province_id)).where(
+        statement: AnySelect = sa.select(*(getattr(record, name) for name in ("id", *_PATH))).where(
             col(record.id).in_(chunk)
         )
-        found |= {row.id: row.province_id for row in db.execute(statement)}
+        found |= {
+            row.id: {name: getattr(row, name) for name in _PATH} for row in db.execute(statement)
+        }
     return found
 
 

@@ -228,6 +228,7 @@ class Bulk:
                 entity_revision=plan.entity_revision,
                 writes=plan.writes,
                 ref=f"{ref}{n}",
+                checked=plan.checked,
             )
             for n, plan in by_number.items()
             if plan.outcome in WRITES and plan.entity_id is not None

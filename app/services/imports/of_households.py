@@ -137,7 +137,7 @@ class _Planner(Planner):
             return
         changed = {name: v for name, v in changed.items() if v != getattr(record, name)}
         made.outcome = RowOutcome.updated if changed else RowOutcome.same
-        made.writes = as_json(HouseholdUpdate, changed)
+        made.writes = as_json(changed)
 
     def _compare_acts(self, row: Given, made: RowPlan, record: Any) -> None:
         for field, name in _BY_ACTS.items():

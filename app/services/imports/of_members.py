@@ -123,10 +123,9 @@ class _Planner(Planner):
             return
         made.unit_id = record["branch_id"]
         changed = self._validated_update(row, made, record)
-        made.writes = {name: value for name, value in changed.items() if value != record.get(name)}
-        made.outcome = RowOutcome.updated if made.writes else RowOutcome.same
-        if made.writes:
-            made.writes = as_json(MemberUpdate, made.writes)
+        made.checked = {n: value for n, value in changed.items() if value != record.get(n)}
+        made.outcome = RowOutcome.updated if made.checked else RowOutcome.same
+        made.writes = as_json(made.checked)
 
     def _validated_update(self, row: Given, made: RowPlan, record: Mapping[str, Any]) -> Json:
         given = dict(self._told(row, made, record))
@@ -183,7 +182,7 @@ class _Planner(Planner):
             self._refuse_contradiction(made, row, problem)
             return False
         made.writes = body.model_dump(mode="json", exclude_unset=True)
-        made.entity_id = new_id()
+        made.entity_id, made.checked = new_id(), body
         self._doubt(row, made, body)
         return not made.wrong_fields
 
@@ -242,7 +241,7 @@ class _Planner(Planner):
         if likely is None:
             return False
         self.read({likely})
-        made.writes, made.entity_id = {}, None
+        made.writes, made.entity_id, made.checked = {}, None, None
         self.meet(row, made, likely, None, untouched=False)
         return True
 

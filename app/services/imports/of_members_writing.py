@@ -41,11 +41,16 @@ def write(session: Session, actor: Actor, rows: Sequence[RowsDue]) -> dict[int, 
         elif not _is_open(branch):
             refused[row.number] = wrong("unit_not_open", "branch")
         else:
-            body = MemberCreate.model_validate(row.writes | {"id": str(row.entity_id)})
-            admissions.append(Admission(body, branch, row.ref))
+            admissions.append(Admission(_body(row), branch, row.ref))
     batches.admit(session, admissions)
     known = [row for row in rows if row.outcome is RowOutcome.updated]
     return refused | _correct(session, actor, known)
+
+
+def _body(row: RowsDue) -> MemberCreate:
+    if isinstance(row.checked, MemberCreate):
+        return row.checked.model_copy(update={"id": row.entity_id})
+    return MemberCreate.model_validate(row.writes | {"id": str(row.entity_id)})
 
 
 def _held(session: Session, unit_ids: set[int]) -> dict[int, Unit]:
@@ -77,7 +82,9 @@ def _correct(session: Session, actor: Actor, rows: Sequence[RowsDue]) -> dict[in
         if record["revision"] != row.entity_revision:
             refused[row.number] = wrong("record_changed", "id")
             continue
-        changed = MemberUpdate.model_validate(row.writes).model_dump(exclude_unset=True)
+        changed = row.checked
+        if changed is None:
+            changed = MemberUpdate.model_validate(row.writes).model_dump(exclude_unset=True)
         masked = [n for n in changed if n in members.MASKS]
         if any(not _covers(actor, members.MASKS[name], record) for name in masked):
             refused[row.number] = wrong("masked_field", masked[0])

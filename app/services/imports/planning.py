@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_jsonable_python
+
 from app.models.imports.imports import RowDecision, RowOutcome
 from app.models.kernel.units import UnitLevel
 from app.problem_texts import FieldCode
@@ -287,8 +289,6 @@ def as_uuid(value: str | None) -> UUID | None:
     return None if value is None else UUID(value)
 
 
-def as_json(model: Any, values: Mapping[str, Any]) -> Json:
-    dumped: Json = model.model_construct(**values).model_dump(
-        mode="json", exclude_unset=True, warnings=False
-    )
-    return dumped
+def as_json(values: Mapping[str, Any]) -> Json:
+    written: Json = to_jsonable_python(values)
+    return written

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -90,6 +91,7 @@ class NotFound:
     nearest: str | None = None
 
 
+@lru_cache(maxsize=4_096)
 def bare(name: str) -> str:
     """A unit's name without marks, case and the word for what it is: Phượng Vĩ is no phường."""
     text = clean(name)

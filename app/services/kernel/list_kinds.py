@@ -88,7 +88,8 @@ class Given:
 @dataclass(slots=True)
 class RowPlan:
     """What a row would do. `writes` are the fields of a new record, or those that change (JSON).
-    `external_id` is what another system calls the record, where that is not on record yet."""
+    `external_id` is what another system calls the record, where that is not on record yet. `checked`: the
+    writes as the schema has them, for who writes them at once."""
 
     outcome: RowOutcome
     unit_id: int | None = None
@@ -98,6 +99,7 @@ class RowPlan:
     writes: Json = field(default_factory=dict)
     candidates: list[Json] = field(default_factory=list)
     external_id: str | None = None
+    checked: Any = None
 
     @property
     def wrong_fields(self) -> frozenset[str]:
@@ -107,7 +109,8 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True)
 class RowsDue:
-    """A row that is to be written now. `ref` is its origin for the change log."""
+    """A row that is to be written now. `ref` is its origin for the change log; `checked` as a RowPlan has
+    it, None where `writes` come from a stored row."""
 
     number: int
     outcome: RowOutcome
@@ -116,6 +119,7 @@ class RowsDue:
     entity_revision: int | None
     writes: Json
     ref: str
+    checked: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,12 @@ _PATH = sa.select(col(Member.province_id), col(Member.commune_id), col(Member.br
 
 
 def of_member(column: str = "member_id") -> UnitsOf:
-    """The units of the member whom this column names."""
+    """The units of the member whom this column names; in a set they may be known already."""
 
     def units(session: Session, row: Row) -> Units:
+        known: dict[Any, dict[str, Any]] = session.info.get("member_paths", {})
+        if (path := known.get(row[column])) is not None:
+            return in_branch(session, path)
         member = session.connection().execute(_PATH, {"member_id": row[column]}).one()
         return in_branch(session, dict(member._mapping))
 
