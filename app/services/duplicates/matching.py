@@ -84,7 +84,7 @@ _SAME_NUMBER = {
 # -- who is looked up
 
 
-_KNOWN = (
+_KNOWN: tuple[Any, ...] = (
     col(Member.id),
     col(Member.province_id),
     col(Member.commune_id),
